@@ -1,0 +1,37 @@
+"""The record of who did what: one hash chain per organisation, and one for the platform."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Index, LargeBinary, String, UniqueConstraint, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from kit.db import Base
+
+
+class AuditChain(Base):
+    """The head of a chain. Its row lock puts events in order; its count reveals a cut tail."""
+
+    __tablename__ = "audit_chain"
+
+    chain: Mapped[str] = mapped_column(String(40), primary_key=True)
+    seq: Mapped[int]
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class AuditEvent(Base):
+    """One thing that happened, written in the transaction that made it happen."""
+
+    __tablename__ = "audit_event"
+    __table_args__ = (UniqueConstraint("chain", "seq"), Index(None, "at"), Index(None, "verb", "at"))
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    chain: Mapped[str] = mapped_column(String(40))
+    seq: Mapped[int]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+    organisation_id: Mapped[UUID | None]
+    actor: Mapped[dict[str, Any]]
+    verb: Mapped[str] = mapped_column(String(60))
+    data: Mapped[dict[str, Any]]
+    digest: Mapped[bytes] = mapped_column(LargeBinary)

@@ -1,0 +1,81 @@
+"""The provider's staff, their credentials and sessions, and the tokens of scripts."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, String, Text, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from kit.db import Base
+
+
+class Staff(Base):
+    """A person of the provider. The role names what the portal lets them do."""
+
+    __tablename__ = "staff"
+    __table_args__ = (CheckConstraint("role in ('sales', 'support', 'operator', 'auditor')", name="role"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(String(254), unique=True)
+    name: Mapped[str] = mapped_column(String(120))
+    role: Mapped[str] = mapped_column(String(10))
+    locale: Mapped[str] = mapped_column(String(5), default="fr")
+    password: Mapped[str | None] = mapped_column(Text)
+    totp_sealed: Mapped[str | None] = mapped_column(Text)
+    totp_step: Mapped[int] = mapped_column(default=0)
+    failures: Mapped[int] = mapped_column(default=0)
+    paused_until: Mapped[datetime | None]
+    disabled_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class StaffPasskey(Base):
+    """A WebAuthn credential of a member of staff."""
+
+    __tablename__ = "staff_passkey"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    staff_id: Mapped[UUID] = mapped_column(ForeignKey("staff.id", ondelete="CASCADE"))
+    credential_id: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    public_key: Mapped[bytes] = mapped_column(LargeBinary)
+    sign_count: Mapped[int] = mapped_column(default=0)
+    label: Mapped[str] = mapped_column(String(80))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    used_at: Mapped[datetime | None]
+
+
+class StaffSession(Base):
+    """A signed-in browser. Only the hash of its cookie is kept; `stage` is `password` until the second factor has come."""
+
+    __tablename__ = "staff_session"
+    __table_args__ = (CheckConstraint("stage in ('password', 'full')", name="stage"),)
+
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    staff_id: Mapped[UUID] = mapped_column(ForeignKey("staff.id", ondelete="CASCADE"))
+    stage: Mapped[str] = mapped_column(String(10))
+    challenge: Mapped[bytes | None] = mapped_column(LargeBinary)
+    user_agent: Mapped[str] = mapped_column(String(300), default="")
+    ip: Mapped[str] = mapped_column(String(45), default="")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime]
+
+
+class ApiToken(Base):
+    """A script's token: `prefix` is shown, only the hash of the secret is kept."""
+
+    __tablename__ = "api_token"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(80))
+    prefix: Mapped[str] = mapped_column(String(20), unique=True)
+    secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    scopes: Mapped[list[str]]
+    networks: Mapped[list[str]]
+    created_by: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime | None]
+    used_at: Mapped[datetime | None]
+    used_from: Mapped[str | None] = mapped_column(String(45))
+    replaces_id: Mapped[UUID | None]
+    revoked_at: Mapped[datetime | None]

@@ -1,0 +1,1 @@
+"""The little that every process shares. It knows nothing of organisations."""

@@ -1,0 +1,13 @@
+"""Every table of the control plane's database, gathered for Alembic."""
+
+import control_plane.audit.models
+import control_plane.catalogue.models
+import control_plane.identity.models
+import control_plane.operator_api.models
+import control_plane.organisations.models
+import control_plane.placement.models
+import control_plane.provisioning.models
+import control_plane.signup.models  # noqa: F401 - imported for their tables
+from kit.db import Base
+
+metadata = Base.metadata
