@@ -1,0 +1,1 @@
+"""Money: a library beside the control plane. It alone will talk to the payment provider; nothing is billed yet."""

@@ -1,0 +1,1 @@
+"""The organisation's own console: domains, sign-in, provisioning. Its pages come with enterprise identity."""
