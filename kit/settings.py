@@ -1,0 +1,268 @@
+"""Settings: read once from the environment, frozen; a wrong one stops the start with its name and what was expected."""
+
+import binascii
+import ipaddress
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.utils import parseaddr
+from pathlib import Path
+from typing import Self, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+from kit.vault import Vault
+
+PREFIX = "PARVIS_"
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+SUFFIX = re.compile(r"(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
+T = TypeVar("T")
+
+
+class SettingError(Exception):
+    """A setting is missing or wrong: its message names it, shows what was given (no secret), and what was expected."""
+
+    def __init__(self, name: str, given: str | None, expected: str) -> None:
+        self.name = name
+        shown = "is not set" if given is None else f"is {given!r}"
+        super().__init__(f"The setting {name} {shown}; expected {expected}.")
+
+
+def without_password(url: str) -> str:
+    """The address as it may be shown: user, host and path, with the password and the query left out."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        if parts.port:
+            host += f":{parts.port}"
+    except ValueError:
+        return "…"
+    if "@" in parts.netloc:
+        host = f"{parts.username or ''}:…@{host}" if parts.password else f"{parts.username or ''}@{host}"
+    elif not parts.netloc:
+        # No address at all: whatever was pasted here may be a secret.
+        return "…"
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))
+
+
+def _as_is(value: str) -> str:
+    return value
+
+
+def _read(
+    env: Mapping[str, str],
+    name: str,
+    expected: str,
+    parse: Callable[[str], T],
+    *,
+    default: str | None = None,
+    show: Callable[[str], str] = _as_is,
+) -> T:
+    """One setting, parsed; a ValueError of `parse` becomes an error that names the setting."""
+    given = env.get(PREFIX + name, "").strip() or default
+    if given is None:
+        raise SettingError(PREFIX + name, None, expected)
+    try:
+        return parse(given)
+    except (ValueError, OSError, binascii.Error) as error:
+        raise SettingError(PREFIX + name, show(given), expected) from error
+
+
+def _url_of(*schemes: str, path: bool = True) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        parts = urlsplit(value)
+        # Reading `port` is what checks it.
+        if parts.scheme not in schemes or not parts.hostname or parts.port == 0:
+            raise ValueError(value)
+        if not path and (parts.path not in ("", "/") or parts.query or parts.fragment or parts.username):
+            raise ValueError(value)
+        return value if path else value.rstrip("/")
+
+    return parse
+
+
+def _suffix(value: str) -> str:
+    if not SUFFIX.fullmatch(value):
+        raise ValueError(value)
+    return value
+
+
+def _mailbox(value: str) -> str:
+    _, address = parseaddr(value)
+    local, _, domain = address.rpartition("@")
+    if not local or not domain or "\n" in value or "\r" in value:
+        raise ValueError(value)
+    return value
+
+
+def _level(value: str) -> str:
+    if value.upper() not in LEVELS:
+        raise ValueError(value)
+    return value.upper()
+
+
+def _addresses(value: str) -> frozenset[str]:
+    return frozenset(str(ipaddress.ip_address(item.strip())) for item in value.split(",") if item.strip())
+
+
+def _key_file(value: str) -> Path:
+    path = Path(value)
+    Vault.from_file(path)
+    return path
+
+
+def _readable(value: str) -> Path:
+    path = Path(value)
+    with path.open("rb"):
+        return path
+
+
+def _optional_path(value: str) -> Path | None:
+    return None if value == "-" else Path(value)
+
+
+def _site_url(env: Mapping[str, str]) -> str:
+    return _read(
+        env,
+        "SITE_URL",
+        "an address such as https://parvis.example, without a path",
+        _url_of("http", "https", path=False),
+        default="http://parvis.localhost:8080",
+        show=without_password,
+    )
+
+
+def _workspace_suffix(env: Mapping[str, str]) -> str:
+    return _read(
+        env,
+        "WORKSPACE_SUFFIX",
+        "a lower-case domain that begins with a dot, such as .parvis.example",
+        _suffix,
+        default=".parvis.localhost",
+    )
+
+
+def _trusted_edges(env: Mapping[str, str]) -> frozenset[str]:
+    return _read(env, "TRUSTED_EDGES", "IP addresses separated by commas", _addresses, default=",")
+
+
+def log_level(env: Mapping[str, str] | None = None) -> str:
+    """PARVIS_LOG_LEVEL, INFO unless told."""
+    return _read(os.environ if env is None else env, "LOG_LEVEL", "one of " + ", ".join(LEVELS), _level, default="INFO")
+
+
+def broker_url(env: Mapping[str, str] | None = None) -> str:
+    """PARVIS_BROKER_URL: where Celery's messages go."""
+    return _read(
+        os.environ if env is None else env,
+        "BROKER_URL",
+        "an address such as redis://127.0.0.1:6379/0 or amqp://user:password@broker//",
+        _url_of("redis", "rediss", "amqp", "amqps"),
+        show=without_password,
+    )
+
+
+def _workspace_url(site_url: str, suffix: str, address: str) -> str:
+    parts = urlsplit(site_url)
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{address}{suffix}{port}"
+
+
+@dataclass(frozen=True)
+class ControlPlaneSettings:
+    """What the control plane's processes need to know; addresses carry no trailing slash."""
+
+    database_url: str
+    broker_url: str
+    master_key_file: Path
+    site_url: str
+    portal_url: str
+    workspace_suffix: str
+    smtp_url: str
+    mail_from: str
+    cell_file: Path | None
+    trusted_edges: frozenset[str]
+    log_level: str
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
+        """Read the environment; raises SettingError at the first wrong setting."""
+        env = os.environ if env is None else env
+        return cls(
+            database_url=_read(
+                env,
+                "DATABASE_URL",
+                "an address such as postgresql://user:password@host:5432/parvis",
+                _url_of("postgresql"),
+                show=without_password,
+            ),
+            broker_url=broker_url(env),
+            master_key_file=_read(
+                env, "MASTER_KEY_FILE", "the path of a readable file with 32 random bytes in base64", _key_file
+            ),
+            site_url=_site_url(env),
+            portal_url=_read(
+                env,
+                "PORTAL_URL",
+                "an address such as https://portal.parvis.example, without a path",
+                _url_of("http", "https", path=False),
+                default="http://portal.parvis.localhost:8080",
+                show=without_password,
+            ),
+            workspace_suffix=_workspace_suffix(env),
+            smtp_url=_read(
+                env,
+                "SMTP_URL",
+                "an address such as smtp://user:password@mail.example:587 (smtps:// for TLS from the start)",
+                _url_of("smtp", "smtps"),
+                default="smtp://127.0.0.1:1025",
+                show=without_password,
+            ),
+            mail_from=_read(
+                env,
+                "MAIL_FROM",
+                "a sender such as Parvis <bonjour@parvis.example>",
+                _mailbox,
+                default="Parvis <bonjour@parvis.localhost>",
+            ),
+            cell_file=_read(
+                env, "CELL_FILE", "a path", lambda value: Path(value) if value != "-" else None, default="-"
+            ),
+            trusted_edges=_trusted_edges(env),
+            log_level=log_level(env),
+        )
+
+    def workspace_url(self, address: str) -> str:
+        """Where the workspace at `address` is: scheme and port of the site, then address and suffix."""
+        return _workspace_url(self.site_url, self.workspace_suffix, address)
+
+    def vault(self) -> Vault:
+        """The vault of the master key."""
+        return Vault.from_file(self.master_key_file)
+
+
+@dataclass(frozen=True)
+class CellSettings:
+    """What a tenant app's process needs to know: its cell's file, and the shape of addresses."""
+
+    cell_file: Path
+    site_url: str
+    workspace_suffix: str
+    trusted_edges: frozenset[str]
+    log_level: str
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
+        """Read the environment; raises SettingError at the first wrong setting."""
+        env = os.environ if env is None else env
+        return cls(
+            cell_file=_read(env, "CELL_FILE", "the path of a readable file that `parvis cell export` wrote", _readable),
+            site_url=_site_url(env),
+            workspace_suffix=_workspace_suffix(env),
+            trusted_edges=_trusted_edges(env),
+            log_level=log_level(env),
+        )
+
+    def workspace_url(self, address: str) -> str:
+        """Where the workspace at `address` is: scheme and port of the site, then address and suffix."""
+        return _workspace_url(self.site_url, self.workspace_suffix, address)
