@@ -10,6 +10,8 @@ from sqlalchemy import BigInteger, DateTime, Engine, MetaData, Uuid, create_engi
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Session
 
+from kit.vault import Vault
+
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -19,6 +21,7 @@ NAMING = {
 }
 
 AFTER_COMMIT = "after_commit"
+VAULT = "parvis_vault"
 
 
 class Base(DeclarativeBase):
@@ -34,16 +37,29 @@ class Base(DeclarativeBase):
     }
 
 
-def open_engine(url: str, *, pool_size: int = 10, echo: bool = False) -> Engine:
-    """An engine on psycopg 3 for `postgresql://…`; connections are checked before use, statements end after 30 s."""
+def open_engine(url: str, *, vault: Vault | None = None, pool_size: int = 10, echo: bool = False) -> Engine:
+    """An engine on psycopg 3 for `postgresql://…`; connections are checked before use, statements end after 30 s.
+
+    Who opens the control plane's database brings its vault: the audit chain is keyed by it, sealed columns open with it.
+    """
     return create_engine(
         url.replace("postgresql://", "postgresql+psycopg://", 1),
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=True,
         echo=echo,
+        execution_options={VAULT: vault},
         connect_args={"options": "-c statement_timeout=30000 -c lock_timeout=10000", "connect_timeout": 5},
     )
+
+
+def vault_of(session: Session) -> Vault:
+    """The vault that the session's engine was opened with; an engine without one cannot change anything audited."""
+    vault = session.get_bind().get_execution_options().get(VAULT)
+    if not isinstance(vault, Vault):
+        msg = "this engine was opened without its vault: open_engine(url, vault=Vault.from_file(master_key_file))"
+        raise RuntimeError(msg)  # noqa: TRY004 - a mistake of wiring, not of a value
+    return vault
 
 
 def after_commit(session: Session, action: Callable[[], None]) -> None:

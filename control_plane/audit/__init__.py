@@ -1,0 +1,21 @@
+"""The record of who did what, hash-chained per organisation. Each state change writes its event in its own transaction."""
+
+from control_plane.audit.actor import SYSTEM, Actor, ActorKind
+from control_plane.audit.models import AuditChain, AuditEvent
+from control_plane.audit.service import Filter, audit_key, events, record
+from control_plane.audit.verify import Finding, Report, verify
+
+__all__ = [
+    "SYSTEM",
+    "Actor",
+    "ActorKind",
+    "AuditChain",
+    "AuditEvent",
+    "Filter",
+    "Finding",
+    "Report",
+    "audit_key",
+    "events",
+    "record",
+    "verify",
+]
