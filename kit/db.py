@@ -40,7 +40,7 @@ class Base(DeclarativeBase):
 def open_engine(url: str, *, vault: Vault | None = None, pool_size: int = 10, echo: bool = False) -> Engine:
     """An engine on psycopg 3 for `postgresql://…`; connections are checked before use, statements end after 30 s.
 
-    Who opens the control plane's database brings its vault: the audit chain is keyed by it, sealed columns open with it.
+    Who opens the control plane's database brings its vault: audit is keyed by it, sealed columns open by it.
     """
     return create_engine(
         url.replace("postgresql://", "postgresql+psycopg://", 1),

@@ -1,4 +1,4 @@
-"""Pages of a list whose cursors stay true while rows are added: a cursor names the last row seen, not a number of rows."""
+"""Pages of a list whose cursors stay true while rows are added: a cursor names the last row seen, not a count."""
 
 import base64
 import binascii
@@ -15,7 +15,7 @@ MOST = 200
 
 @dataclass(frozen=True)
 class Page(Generic[T]):
-    """One page. `next_cursor` is None on the last; `total_estimate` is exact up to a few thousand rows, None if not asked."""
+    """One page. `next_cursor` is None on the last. `total_estimate`, if asked for, is exact up to a few thousand."""
 
     items: list[T]
     next_cursor: str | None = None

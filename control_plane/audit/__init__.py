@@ -1,4 +1,4 @@
-"""The record of who did what, hash-chained per organisation. Each state change writes its event in its own transaction."""
+"""The record of who did what, chained per organisation; a state change writes its event in its own transaction."""
 
 from control_plane.audit.actor import SYSTEM, Actor, ActorKind
 from control_plane.audit.models import AuditChain, AuditEvent

@@ -1,0 +1,18 @@
+"""What is sold: offers, versioned; what they grant, cost and ask for."""
+
+from control_plane.catalogue.service import OfferView, current, offers, publish, retire, seed, version, versions
+from control_plane.catalogue.terms import Entitlements, Requirements, Terms
+
+__all__ = [
+    "Entitlements",
+    "OfferView",
+    "Requirements",
+    "Terms",
+    "current",
+    "offers",
+    "publish",
+    "retire",
+    "seed",
+    "version",
+    "versions",
+]

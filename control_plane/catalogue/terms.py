@@ -16,7 +16,11 @@ class Entitlements(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """How it is sold. Prices are cents without tax. `follows` is what the end of the trial brings: `read_only` or an offer's code."""
+    """How it is sold. Prices are cents without tax.
+
+    `price_per` is `organisation` or `member`, a month. `follows` is what the end of the trial brings: `read_only` or an
+    offer's code. Only `self_service` offers can be chosen by a visitor.
+    """
 
     trial_months: int
     price_cents: int
