@@ -1,0 +1,146 @@
+"""The control plane's hand on one cell database. Each method is one transaction, and is safe to run again."""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+from uuid import UUID
+
+import psycopg
+
+from kit.errors import Unavailable
+from migrations.tenant import compiled
+from tenant_app.contract import connections, drift, preparation, publishing, slots, verification
+from tenant_app.contract.connections import Connection
+from tenant_app.contract.records import Check, Health, Inspection, Inventory, Owner, TenantRecord, Usage
+
+Answer = TypeVar("Answer")
+
+# Roles belong to the cluster: a neighbouring database may make or drop the same one at this very moment.
+COLLISIONS = (
+    psycopg.errors.DuplicateObject,
+    psycopg.errors.UniqueViolation,
+    psycopg.errors.UndefinedObject,
+    psycopg.errors.InternalError_,
+)
+TRIES = 5
+
+HEALTH = """
+select current_setting('server_version_num')::int, (select count(*) from directory.slot),
+       (select count(*) from directory.slot where organisation_id is null), (select count(*) from directory.tenant),
+       (select number from directory.version)
+"""
+
+
+class CellDatabase:
+    """A database of slots, by its administrator's address.
+
+    Raises `Refusal` for an address or a record that can never work, `Unavailable` when the database is lost (
+    `cell_unreachable`), busy (`cell_busy`), or a newer lease has been there (`fenced`).
+    """
+
+    def __init__(self, admin_url: str) -> None:
+        self.url = admin_url
+        self.names = preparation.names_of(admin_url)
+
+    def __repr__(self) -> str:
+        return f"CellDatabase({self.names.database!r})"
+
+    def prepare(self, app_password: str | None = None) -> str:
+        """Make a cell database of it: roles, directory, hardening. Returns the tenant app's address.
+
+        Give the password of an earlier run to keep it; without one a new password is made and the old one ends.
+        """
+        preparation.require_version(self.server_version())
+        try:
+            return preparation.prepare(self.url, self.server_version(), app_password)
+        except psycopg.OperationalError as error:
+            raise Unavailable("cell_unreachable", str(error)) from error
+
+    def server_version(self) -> int:
+        """The server's version as one number: 180006 is 18.6."""
+        return self._run(lambda connection: connection.info.server_version)
+
+    def verify(self) -> list[Check]:
+        """Try every way out of a slot and tell which are closed."""
+        return verification.verify(self.url, self.names, lambda: self.build_slots(1)[0])
+
+    def build_slots(self, count: int) -> list[str]:
+        """Build spare slots, each in its own transaction; several builders at once never collide."""
+        return [self._build(lambda connection: slots.build(connection, self.names)) for _ in range(count)]
+
+    def spares(self) -> int:
+        """How many slots are ready to be taken."""
+        return self.health().spares
+
+    def take_slot(self, organisation_id: UUID, fence: int) -> str:
+        """The organisation's slot, taken from the spares or, with none left, built. The same one each time."""
+        return self._build(lambda connection: slots.take(connection, self.names, organisation_id, fence))
+
+    def ensure_owner(self, organisation_id: UUID, owner: Owner, fence: int) -> bool:
+        """The owner can sign in to the workspace; True if he was made just now."""
+        return self._run(lambda connection: slots.ensure_owner(connection, organisation_id, owner, fence))
+
+    def drop_slot(self, organisation_id: UUID, fence: int) -> bool:
+        """Remove the organisation's schema and role; it must be unpublished. True if there was one."""
+        return self._build(lambda connection: slots.drop(connection, self.names, organisation_id, fence))
+
+    def publish(self, record: TenantRecord) -> bool:
+        """The tenant app serves this record within a second. True if that changed anything."""
+        return self._run(lambda connection: publishing.publish(connection, record))
+
+    def unpublish(self, organisation_id: UUID, fence: int) -> bool:
+        """The organisation's hosts lead nowhere any more; True if they did."""
+        return self._run(lambda connection: publishing.unpublish(connection, organisation_id, fence))
+
+    def inspect(self, organisation_id: UUID) -> Inspection:
+        """What exists of the organisation here, and what differs from its blueprint."""
+        return self._run(lambda connection: drift.inspect(connection, self.names, organisation_id))
+
+    def repair(self, organisation_id: UUID, fence: int) -> tuple[str, ...]:
+        """Mend the rights of the organisation's slot; tells what was wrong."""
+        return self._run(lambda connection: drift.repair(connection, self.names, organisation_id, fence))
+
+    def usage(self, organisation_ids: Iterable[UUID]) -> dict[UUID, Usage]:
+        """What these workspaces last reported."""
+        return self._run(lambda connection: publishing.usage(connection, organisation_ids))
+
+    def ensure_signing_key(self, kid: str, public: dict[str, Any]) -> None:
+        """The tenant app accepts login tickets of this key."""
+        self._run(lambda connection: publishing.ensure_signing_key(connection, kid, public))
+
+    def retire_signing_key(self, kid: str) -> None:
+        """The tenant app refuses login tickets of this key."""
+        self._run(lambda connection: publishing.retire_signing_key(connection, kid))
+
+    def signing_keys(self) -> dict[str, dict[str, Any]]:
+        """The public keys whose tickets are accepted."""
+        return self._run(publishing.signing_keys)
+
+    def inventory(self) -> Inventory:
+        """All slots, schemas, roles, records and hosts, for the orphan sweep."""
+        return self._run(lambda connection: drift.inventory(connection, self.names))
+
+    def health(self) -> Health:
+        """Counts and versions, by one query."""
+        row = self._run(lambda connection: connection.execute(HEALTH).fetchone())
+        assert row is not None
+        fields = ("server_version", "slots", "spares", "tenants", "directory_version")
+        return Health(**dict(zip(fields, row, strict=True)), schema_version=compiled().version)
+
+    def close(self) -> None:
+        """Close this address's connections."""
+        connections.forget(self.url)
+
+    def _run(self, work: Callable[[Connection], Answer]) -> Answer:
+        with connections.transaction(self.url) as connection:
+            return work(connection)
+
+    def _build(self, work: Callable[[Connection], Answer]) -> Answer:
+        for attempt in range(1, TRIES + 1):
+            try:
+                return self._run(work)
+            except COLLISIONS as error:
+                if attempt == TRIES:
+                    raise Unavailable("slot_contended", str(error)) from error
+                time.sleep(0.02 * attempt)
+        raise AssertionError("unreachable")

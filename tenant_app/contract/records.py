@@ -1,0 +1,132 @@
+"""What both sides exchange: plain immutable values, no behaviour beyond their own validity."""
+
+import re
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+
+from kit.errors import Refusal
+
+SLOT_NAME = re.compile(r"slot_[0-9]{6}")
+HOST_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
+
+State = Literal["live", "read_only", "suspended", "closing"]
+
+
+class Value(msgspec.Struct, frozen=True, kw_only=True):
+    """The base of all: immutable, made by naming its fields."""
+
+
+class TenantRecord(Value):
+    """Everything the tenant app needs to serve one organisation.
+
+    `hosts` are exact names without a port. `store` is what the object store's client needs, its secret still sealed.
+    `generation` counts the wishes of the control plane and `fence` its leases: an older one never overwrites a newer.
+    `database` names the cell database that holds the slot; the reader fills it in.
+    """
+
+    organisation_id: UUID
+    slot: str
+    state: State
+    name: str
+    address: str
+    hosts: tuple[str, ...]
+    site_url: str
+    offer: str
+    locale: str = "fr"
+    entitlements: dict[str, Any] = msgspec.field(default_factory=dict)
+    store: dict[str, Any] = msgspec.field(default_factory=dict)
+    trial_ends_at: datetime | None = None
+    notice: str | None = None
+    generation: int = 1
+    fence: int = 0
+    database: str = ""
+
+
+class Owner(Value):
+    """The first person of a workspace. The control plane chose `id`, so that a login ticket can name it."""
+
+    id: UUID
+    email: str
+    name: str
+    locale: str = "fr"
+
+
+class Usage(Value):
+    """What one workspace uses, as its own worker last counted it."""
+
+    organisation_id: UUID
+    storage_bytes: int
+    members: int
+    guests: int
+    spaces: int
+    seen_at: datetime | None
+    measured_at: datetime
+
+
+class Check(Value):
+    """One thing that `verify` tried, and whether it held."""
+
+    name: str
+    ok: bool
+    detail: str = ""
+
+
+class Inspection(Value):
+    """What exists of one organisation in a cell database, and in `drift` what is not as it should be."""
+
+    slot: str | None
+    schema: bool
+    role: bool
+    schema_version: str | None
+    record: TenantRecord | None
+    drift: tuple[str, ...]
+
+    @property
+    def grants_ok(self) -> bool:
+        """Whether the slot's rights are exactly those of its blueprint."""
+        return self.slot is not None and not self.drift
+
+
+class Inventory(Value):
+    """All that one cell database holds, for the sweep that looks for what has no owner."""
+
+    slots: dict[str, UUID | None]
+    schemas: frozenset[str]
+    roles: frozenset[str]
+    tenants: dict[UUID, str]
+    hosts: dict[str, UUID]
+
+    @property
+    def orphans(self) -> frozenset[str]:
+        """Schemas and roles that no slot accounts for."""
+        return (self.schemas | self.roles) - self.slots.keys()
+
+
+class Health(Value):
+    """The figures by which a cell database is watched."""
+
+    server_version: int
+    slots: int
+    spares: int
+    tenants: int
+    directory_version: int
+    schema_version: str
+
+
+def slot_name(name: str) -> str:
+    """Return `name` if it may stand in SQL text; anything else is a bug of ours or an attack."""
+    if not SLOT_NAME.fullmatch(name):
+        msg = f"not a slot: {name!r}"
+        raise ValueError(msg)
+    return name
+
+
+def checked_hosts(hosts: tuple[str, ...]) -> list[str]:
+    """Return the hosts, sorted; refuse what is not an exact lower-case name."""
+    for host in hosts:
+        if not HOST_NAME.fullmatch(host):
+            raise Refusal("host_invalid", "“{host}” is not a host name.", field="hosts", host=host)
+    return sorted(set(hosts))

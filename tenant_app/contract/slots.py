@@ -1,0 +1,149 @@
+"""Slots: schemas with their roles, built ahead of need, taken by one small transaction, dropped one at a time.
+
+Every write for an organisation first shows its fence. The row it locks makes writes for one organisation follow each
+other, and outlives the organisation, so that a worker that lost its lease long ago can still not bring it back.
+"""
+
+from uuid import UUID
+
+import psycopg
+from psycopg import sql
+
+from kit.errors import Refusal, Unavailable
+from migrations.tenant import compiled
+from tenant_app.contract.connections import Connection
+from tenant_app.contract.preparation import Names
+from tenant_app.contract.records import Owner, slot_name
+
+SHOW_FENCE = """
+insert into directory.fence (organisation_id, fence) values (%s, %s)
+on conflict (organisation_id) do update set fence = excluded.fence where fence.fence <= excluded.fence
+returning fence
+"""
+CLAIM = """
+update directory.slot set organisation_id = %s, taken_at = now()
+where name = (select name from directory.slot where organisation_id is null order by name for update skip locked limit 1)
+returning name
+"""
+ROLE_STATE = """
+select not (rolcanlogin or rolsuper or rolinherit or rolcreaterole or rolcreatedb or rolreplication or rolbypassrls)
+from pg_roles where rolname = %s
+"""
+POWERLESS = "NOLOGIN NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
+BUILD = """
+{role}
+GRANT {slot} TO {app} WITH INHERIT FALSE, SET TRUE, ADMIN FALSE;
+CREATE SCHEMA {slot} AUTHORIZATION {builder};
+SET LOCAL ROLE {builder};
+SET LOCAL search_path = {slot}, pg_temp;
+{tables}
+{grants}
+GRANT USAGE ON SCHEMA {slot} TO {slot};
+RESET ROLE;
+SET LOCAL search_path = DEFAULT;
+"""
+OWNER = """
+insert into principal (id, kind, name, email, role, locale) values (%s, 'm', %s, %s, 3, %s) on conflict do nothing
+"""
+
+
+def show_fence(connection: Connection, organisation_id: UUID, fence: int) -> None:
+    """Lock the organisation in this database; raise `Unavailable("fenced")` if a newer lease has been here."""
+    if connection.execute(SHOW_FENCE, [organisation_id, fence]).fetchone() is None:
+        raise Unavailable("fenced", f"a newer lease than {fence} works on {organisation_id}")
+
+
+def slot_of(connection: Connection, organisation_id: UUID) -> str | None:
+    """The slot that the organisation has taken."""
+    row = connection.execute("select name from directory.slot where organisation_id = %s", [organisation_id]).fetchone()
+    return None if row is None else slot_name(row[0])
+
+
+def build(connection: Connection, names: Names, organisation_id: UUID | None = None) -> str:
+    """Build one slot, role and membership included, inside the caller's transaction: it is there whole or not at all."""
+    row = connection.execute("select nextval('directory.slot_number')").fetchone()
+    assert row is not None
+    slot = slot_name(f"slot_{row[0]:06d}")
+    schema = compiled()
+    batch = BUILD.format(
+        role=_role_statement(connection, slot),
+        slot=slot,
+        app=sql.Identifier(names.app).as_string(connection),
+        builder=sql.Identifier(names.builder).as_string(connection),
+        tables=schema.sql,
+        grants=schema.grants(slot),
+    )
+    connection.execute(batch.encode())
+    connection.execute(
+        "insert into directory.slot (name, organisation_id, schema_version, taken_at)"
+        " values (%s, %s, %s, case when %s::uuid is not null then now() end)",
+        [slot, organisation_id, schema.version, organisation_id],
+    )
+    return slot
+
+
+def _role_statement(connection: Connection, slot: str) -> str:
+    """Roles belong to the whole cluster: the same slot of a neighbouring database may have made this one already."""
+    row = connection.execute(ROLE_STATE, [slot]).fetchone()
+    if row is None:
+        return f"CREATE ROLE {slot} {POWERLESS};"
+    return "" if row[0] else f"ALTER ROLE {slot} {POWERLESS};"
+
+
+def take(connection: Connection, names: Names, organisation_id: UUID, fence: int) -> str:
+    """The organisation's slot: the one it has, else a spare, else one built now."""
+    show_fence(connection, organisation_id, fence)
+    slot = slot_of(connection, organisation_id)
+    if slot is None:
+        row = connection.execute(CLAIM, [organisation_id]).fetchone()
+        slot = build(connection, names, organisation_id) if row is None else slot_name(row[0])
+    return slot
+
+
+def ensure_owner(connection: Connection, organisation_id: UUID, owner: Owner, fence: int) -> bool:
+    """The owner exists in the workspace. One who renamed himself there keeps his name. True if he was just made."""
+    show_fence(connection, organisation_id, fence)
+    slot = slot_of(connection, organisation_id)
+    if slot is None:
+        raise Unavailable("no_slot", f"{organisation_id} has no slot in this database")
+    connection.execute(f"SET LOCAL ROLE {slot}; SET LOCAL search_path = {slot}, pg_temp".encode())
+    cursor = connection.execute(OWNER, [owner.id, owner.name, owner.email.strip().lower(), owner.locale])
+    if (
+        cursor.rowcount == 0
+        and connection.execute("select 1 from principal where id = %s", [owner.id]).fetchone() is None
+    ):
+        raise Refusal(
+            "owner_email_taken", "Another person of this workspace already uses “{email}”.", email=owner.email
+        )
+    connection.execute("RESET ROLE; SET LOCAL search_path = DEFAULT")
+    return cursor.rowcount == 1
+
+
+def drop(connection: Connection, names: Names, organisation_id: UUID, fence: int) -> bool:
+    """Remove the schema with all its rows, and the role unless a neighbouring database still uses it."""
+    show_fence(connection, organisation_id, fence)
+    slot = slot_of(connection, organisation_id)
+    if slot is None:
+        return False
+    if connection.execute("select 1 from directory.tenant where organisation_id = %s", [organisation_id]).fetchone():
+        raise Unavailable("still_published", f"{organisation_id} must be unpublished before its slot is dropped")
+    connection.execute(f"DROP SCHEMA IF EXISTS {slot} CASCADE".encode())
+    connection.execute("delete from directory.slot where name = %s", [slot])
+    for table in ("usage", "chore", "mail"):
+        connection.execute(f"delete from directory.{table} where organisation_id = %s".encode(), [organisation_id])
+    remove_role(connection, names, slot)
+    return True
+
+
+def remove_role(connection: Connection, names: Names, slot: str) -> None:
+    """Take the slot from the login role, and drop the role if nothing in the cluster depends on it."""
+    app = sql.Identifier(names.app)
+    if connection.execute("select 1 from pg_roles where rolname = %s", [slot]).fetchone() is None:
+        return
+    connection.execute(sql.SQL("REVOKE {} FROM {}").format(sql.Identifier(slot), app))
+    try:
+        with connection.transaction():
+            connection.execute(f"DROP ROLE IF EXISTS {slot}".encode())
+    except psycopg.errors.DependentObjectsStillExist:
+        # The same number of another database; it drops the role when its own turn comes.
+        return
