@@ -10,6 +10,7 @@ through it (`Bucket`); both may run in several processes, so every decision that
     <root>/buckets/<bucket>/incoming/       uploads under way; a crash leaves them here for the sweep
 """
 
+import base64
 import contextlib
 import fcntl
 import hashlib
@@ -18,7 +19,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Literal, TypeVar
@@ -27,6 +28,7 @@ import msgspec
 
 from kit.errors import Refusal, Unavailable
 from kit.ids import new_id
+from kit.vault import Vault
 
 Mode = Literal["open", "read_only", "suspended"]
 Row = TypeVar("Row", bound=msgspec.Struct)
@@ -286,6 +288,17 @@ class Upload:
         """Forget what was written."""
         self.file.close()
         self.path.unlink(missing_ok=True)
+
+
+def open_bucket(cell_store: Mapping[str, str], record_store: Mapping[str, str]) -> Bucket:
+    """The bucket that a tenant record names, opened with its sealed key.
+
+    `cell_store` is the `store` of the cell file (`kind`, `root`, and the base64 `key` that opens this cell's seals);
+    `record_store` is the `store` of the tenant record (`bucket`, `key_id`, `secret_sealed`).
+    """
+    bucket = record_store["bucket"]
+    secret = Vault(base64.b64decode(cell_store["key"])).open(record_store["secret_sealed"], f"store:{bucket}")
+    return FileStore(Path(cell_store["root"])).open(bucket, record_store["key_id"], secret)
 
 
 def _absent() -> Refusal:

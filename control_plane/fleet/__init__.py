@@ -1,0 +1,6 @@
+"""The cells in operation: their health, their stock of ready slots, and the file that their tenant apps read."""
+
+from control_plane.fleet.cell_file import cell_file, write_cell_file
+from control_plane.fleet.spares import Visit, visit
+
+__all__ = ["Visit", "cell_file", "visit", "write_cell_file"]

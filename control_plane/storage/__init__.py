@@ -11,6 +11,7 @@ from control_plane.storage.store import (
     access_key,
     account_name,
     bucket_name,
+    cell_vault,
     record_of_store,
 )
 from kit.errors import Refusal
@@ -24,6 +25,7 @@ __all__ = [
     "access_key",
     "account_name",
     "bucket_name",
+    "cell_vault",
     "open_store",
     "record_of_store",
 ]

@@ -66,12 +66,17 @@ def access_key(vault: Vault, organisation_id: UUID, version: int = 1) -> AccessK
     return AccessKey(f"PV{organisation_id.hex[-12:].upper()}{version:02d}", derived[:40])
 
 
-def record_of_store(vault: Vault, organisation_id: UUID, version: int = 1) -> dict[str, Any]:
-    """What the tenant record carries: enough for the tenant app to open the bucket, the secret sealed."""
+def cell_vault(vault: Vault, cell: str) -> Vault:
+    """What seals a cell's store keys. Its key goes to that cell's tenant app; the master key never does."""
+    return Vault(vault.derive(f"cell:{cell}"))
+
+
+def record_of_store(vault: Vault, cell: str, organisation_id: UUID, version: int = 1) -> dict[str, Any]:
+    """What the tenant record carries: enough for the tenant app to open the bucket, the secret sealed for its cell."""
     key = access_key(vault, organisation_id, version)
     bucket = bucket_name(organisation_id)
     return {
         "bucket": bucket,
         "key_id": key.key_id,
-        "secret_sealed": vault.seal_alike(key.secret, f"store:{bucket}"),
+        "secret_sealed": cell_vault(vault, cell).seal_alike(key.secret, f"store:{bucket}"),
     }

@@ -1,0 +1,39 @@
+"""The file by which a cell's tenant app knows its databases and its store. It carries secrets: mode 0600."""
+
+import base64
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy.orm import Session
+
+from control_plane import placement, storage
+from kit.ids import new_id
+from kit.vault import Vault
+
+
+def cell_file(session: Session, vault: Vault, cell: str) -> dict[str, Any]:
+    """What a cell is told: the addresses of its databases with its own logins, its store, the key of its seals."""
+    view = placement.cell(session, cell)
+    return {
+        "cell": view.name,
+        "databases": [
+            {"name": database.name, "url": placement.tenant_app_url(session, vault, database.id)}
+            for database in view.databases
+        ],
+        "store": {**view.store, "key": base64.b64encode(storage.cell_vault(vault, view.name).master).decode()},
+    }
+
+
+def write_cell_file(session: Session, vault: Vault, cell: str, path: Path) -> bool:
+    """Bring the cell's file up to date; readers see the old one or the new one. True when it changed."""
+    content = msgspec.json.format(msgspec.json.encode(cell_file(session, vault, cell)))
+    if path.exists() and path.read_bytes() == content:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    passing = path.with_name(f".{path.name}.{new_id()}")
+    with os.fdopen(os.open(passing, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+    passing.rename(path)
+    return True
