@@ -139,11 +139,15 @@ def _table_differences(connection: Connection, names: Names, slot: str) -> list[
     present = {table for table, *_ in rows}
     found = [_Found(f"table {table} is missing", None) for table in sorted(blueprint.keys() - present)]
     builder = sql.Identifier(names.builder).as_string(connection)
-    for table in sorted({table for table, owned, *_ in rows if not owned}):
-        found.append(_Found(f"{table}: foreign owner", f"ALTER TABLE {slot}.{table} OWNER TO {builder}"))
-    for table, _, right in sorted(wanted - held):
-        if table in present:
-            found.append(_Found(f"{table}: {right} is missing", f"GRANT {right} ON TABLE {slot}.{table} TO {slot}"))
+    found += [
+        _Found(f"{table}: foreign owner", f"ALTER TABLE {slot}.{table} OWNER TO {builder}")
+        for table in sorted({table for table, owned, *_ in rows if not owned})
+    ]
+    found += [
+        _Found(f"{table}: {right} is missing", f"GRANT {right} ON TABLE {slot}.{table} TO {slot}")
+        for table, _, right in sorted(wanted - held)
+        if table in present
+    ]
     for table, grantee, right in sorted(held - wanted):
         cure = f"REVOKE {right} ON TABLE {slot}.{table} FROM {_grantee(connection, grantee)}"
         found.append(_Found(f"{table}: {grantee} has {right}", cure))

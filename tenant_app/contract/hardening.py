@@ -1,8 +1,8 @@
 """What PostgreSQL grants to everybody by default and a database of tenants must not.
 
-Each entry closes an escape that was seen to work: a role switched inside a query, SQL run from text, a message or a lock
-that crosses tenants, a back end ended or put to sleep by another. What the application itself needs is granted to its
-login role alone, which in turn can read no tenant's table.
+Each entry closes an escape that was seen to work: a role switched inside a query, SQL run from text, a message or a
+lock that crosses tenants, a back end ended or put to sleep by another. What the application itself needs is granted to
+its login role alone, which in turn can read no tenant's table.
 """
 
 from psycopg import sql
@@ -91,7 +91,7 @@ def _harden_functions(connection: Connection, app: str) -> None:
     # regprocedure's own text is already quoted where it must be.
     connection.execute(f"REVOKE EXECUTE ON FUNCTION {', '.join(closed)} FROM PUBLIC".encode())
     opened = sql.SQL("GRANT EXECUTE ON FUNCTION {} TO {}").format(
-        sql.SQL(", ".join(login_only)),  # type: ignore[arg-type]
+        sql.SQL(", ".join(login_only)),
         sql.Identifier(app),
     )
     connection.execute(opened)

@@ -23,13 +23,13 @@ insert into directory.tenant ({", ".join(COLUMNS)}) values ({", ".join(["%s"] * 
 on conflict (organisation_id) do update set {_SET}
 where tenant.generation <= excluded.generation
   and ({", ".join(f"tenant.{c}" for c in _TOLD)}) is distinct from ({", ".join(f"excluded.{c}" for c in _TOLD)})
-"""
+"""  # noqa: S608 - our own column names
 RECORD = f"""
 select {", ".join(f"t.{c}" for c in COLUMNS)},
        coalesce((select array_agg(h.host order by h.host) from directory.host h
                  where h.organisation_id = t.organisation_id), '{{}}')
 from directory.tenant t where t.organisation_id = %s
-"""
+"""  # noqa: S608 - our own column names
 DROP_HOSTS = "delete from directory.host where organisation_id = %s and host <> all(%s)"
 ADD_HOSTS = """
 insert into directory.host (host, organisation_id) select host, %s from unnest(%s::text[]) host

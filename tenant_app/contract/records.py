@@ -19,7 +19,7 @@ class Value(msgspec.Struct, frozen=True, kw_only=True):
     """The base of all: immutable, made by naming its fields."""
 
 
-class TenantRecord(Value):
+class TenantRecord(Value, frozen=True, kw_only=True):
     """Everything the tenant app needs to serve one organisation.
 
     `hosts` are exact names without a port. `store` is what the object store's client needs, its secret still sealed.
@@ -45,7 +45,7 @@ class TenantRecord(Value):
     database: str = ""
 
 
-class Owner(Value):
+class Owner(Value, frozen=True, kw_only=True):
     """The first person of a workspace. The control plane chose `id`, so that a login ticket can name it."""
 
     id: UUID
@@ -54,7 +54,7 @@ class Owner(Value):
     locale: str = "fr"
 
 
-class Usage(Value):
+class Usage(Value, frozen=True, kw_only=True):
     """What one workspace uses, as its own worker last counted it."""
 
     organisation_id: UUID
@@ -66,7 +66,7 @@ class Usage(Value):
     measured_at: datetime
 
 
-class Check(Value):
+class Check(Value, frozen=True, kw_only=True):
     """One thing that `verify` tried, and whether it held."""
 
     name: str
@@ -74,7 +74,7 @@ class Check(Value):
     detail: str = ""
 
 
-class Inspection(Value):
+class Inspection(Value, frozen=True, kw_only=True):
     """What exists of one organisation in a cell database, and in `drift` what is not as it should be."""
 
     slot: str | None
@@ -90,7 +90,7 @@ class Inspection(Value):
         return self.slot is not None and not self.drift
 
 
-class Inventory(Value):
+class Inventory(Value, frozen=True, kw_only=True):
     """All that one cell database holds, for the sweep that looks for what has no owner."""
 
     slots: dict[str, UUID | None]
@@ -105,7 +105,7 @@ class Inventory(Value):
         return (self.schemas | self.roles) - self.slots.keys()
 
 
-class Health(Value):
+class Health(Value, frozen=True, kw_only=True):
     """The figures by which a cell database is watched."""
 
     server_version: int

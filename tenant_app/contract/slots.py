@@ -22,7 +22,8 @@ returning fence
 """
 CLAIM = """
 update directory.slot set organisation_id = %s, taken_at = now()
-where name = (select name from directory.slot where organisation_id is null order by name for update skip locked limit 1)
+where name = (
+    select name from directory.slot where organisation_id is null order by name for update skip locked limit 1)
 returning name
 """
 ROLE_STATE = """
@@ -42,6 +43,11 @@ GRANT USAGE ON SCHEMA {slot} TO {slot};
 RESET ROLE;
 SET LOCAL search_path = DEFAULT;
 """
+FORGET = (
+    "delete from directory.usage where organisation_id = %s",
+    "delete from directory.chore where organisation_id = %s",
+    "delete from directory.mail where organisation_id = %s",
+)
 OWNER = """
 insert into principal (id, kind, name, email, role, locale) values (%s, 'm', %s, %s, 3, %s) on conflict do nothing
 """
@@ -60,7 +66,7 @@ def slot_of(connection: Connection, organisation_id: UUID) -> str | None:
 
 
 def build(connection: Connection, names: Names, organisation_id: UUID | None = None) -> str:
-    """Build one slot, role and membership included, inside the caller's transaction: it is there whole or not at all."""
+    """Build one slot, role and membership included, in the caller's transaction: it is there whole or not at all."""
     row = connection.execute("select nextval('directory.slot_number')").fetchone()
     assert row is not None
     slot = slot_name(f"slot_{row[0]:06d}")
@@ -129,8 +135,8 @@ def drop(connection: Connection, names: Names, organisation_id: UUID, fence: int
         raise Unavailable("still_published", f"{organisation_id} must be unpublished before its slot is dropped")
     connection.execute(f"DROP SCHEMA IF EXISTS {slot} CASCADE".encode())
     connection.execute("delete from directory.slot where name = %s", [slot])
-    for table in ("usage", "chore", "mail"):
-        connection.execute(f"delete from directory.{table} where organisation_id = %s".encode(), [organisation_id])
+    for statement in FORGET:
+        connection.execute(statement, [organisation_id])
     remove_role(connection, names, slot)
     return True
 

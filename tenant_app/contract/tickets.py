@@ -1,7 +1,7 @@
 """Login tickets: how a person crosses from one door to another.
 
-Signed with Ed25519 (RFC 8037, under the algorithm name of RFC 9864), good for 60 seconds and one use, for one exact host,
-one organisation, one principal, one purpose. Single use is the reader's part: it writes the ticket's id down.
+Signed with Ed25519 (RFC 8037, under the algorithm name of RFC 9864), good for 60 seconds and one use, for one exact
+host, one organisation, one principal, one purpose. Single use is the reader's part: it writes the ticket's id down.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ LONGEST = 2000
 CLAIMS = ("aud", "exp", "iat", "jti", "org", "purpose", "sub")
 
 
-class KeyPair(Value):
+class KeyPair(Value, frozen=True, kw_only=True):
     """A signing key as JWK documents. `private` is a secret: seal it before it is stored."""
 
     kid: str
@@ -38,7 +38,7 @@ class KeyPair(Value):
         return f"KeyPair({self.kid!r}, …)"
 
 
-class Ticket(Value):
+class Ticket(Value, frozen=True, kw_only=True):
     """What a ticket that held says."""
 
     id: UUID
