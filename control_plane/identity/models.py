@@ -23,8 +23,6 @@ class Staff(Base):
     password: Mapped[str | None] = mapped_column(Text)
     totp_sealed: Mapped[str | None] = mapped_column(Text)
     totp_step: Mapped[int] = mapped_column(default=0)
-    failures: Mapped[int] = mapped_column(default=0)
-    paused_until: Mapped[datetime | None]
     disabled_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
@@ -45,7 +43,7 @@ class StaffPasskey(Base):
 
 
 class StaffSession(Base):
-    """A signed-in browser. Only the hash of its cookie is kept; `stage` is `password` until the second factor has come."""
+    """A signed-in browser. Only the hash of its cookie is kept; `stage` is `password` until the second factor comes."""
 
     __tablename__ = "staff_session"
     __table_args__ = (CheckConstraint("stage in ('password', 'full')", name="stage"),)
@@ -59,6 +57,26 @@ class StaffSession(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime]
+
+
+class StaffCeremony(Base):
+    """The challenge of a passkey sign-in, before anybody is known. Used once, by the browser that asked."""
+
+    __tablename__ = "staff_ceremony"
+
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    challenge: Mapped[bytes] = mapped_column(LargeBinary)
+    expires_at: Mapped[datetime]
+
+
+class StaffAttempt(Base):
+    """How often a sign-in was tried for one e-mail or from one place; `key` is a hash that tells neither."""
+
+    __tablename__ = "staff_attempt"
+
+    key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    count: Mapped[int]
+    until: Mapped[datetime]
 
 
 class ApiToken(Base):

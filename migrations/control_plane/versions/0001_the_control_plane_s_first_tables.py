@@ -58,6 +58,7 @@ def upgrade() -> None:
     op.create_table(
         "address_claim",
         sa.Column("address", sa.String(length=40), nullable=False),
+        sa.Column("skeleton", sa.String(length=40), nullable=False),
         sa.Column("organisation_id", sa.Uuid(), nullable=True),
         sa.Column("signup_id", sa.Uuid(), nullable=True),
         sa.Column("reserved_until", sa.DateTime(timezone=True), nullable=True),
@@ -65,6 +66,7 @@ def upgrade() -> None:
         sa.Column("claimed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("address", name=op.f("pk_address_claim")),
     )
+    op.create_index(op.f("ix_address_claim_skeleton"), "address_claim", ["skeleton"], unique=False)
     op.create_table(
         "api_token",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -183,6 +185,7 @@ def upgrade() -> None:
         sa.Column("locale", sa.String(length=5), nullable=False),
         sa.Column("admin_email", sa.String(length=254), nullable=False),
         sa.Column("admin_name", sa.String(length=120), nullable=False),
+        sa.Column("admin_key", sa.String(length=64), nullable=False),
         sa.Column("source", sa.String(length=12), nullable=False),
         sa.Column("flags", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("search_text", sa.Text(), nullable=False),
@@ -212,6 +215,16 @@ def upgrade() -> None:
         postgresql_ops={"search_text": "gin_trgm_ops"},
     )
     op.create_index(op.f("ix_organisation_siret"), "organisation", ["siret"], unique=False)
+    op.create_index(op.f("ix_organisation_admin_key"), "organisation", ["admin_key"], unique=False)
+    op.create_index(
+        "ix_organisation_trial",
+        "organisation",
+        ["trial_ends_at"],
+        unique=False,
+        postgresql_where="trial_ends_at is not null",
+    )
+    op.create_index(op.f("ix_organisation_created_at_id"), "organisation", ["created_at", "id"], unique=False)
+    op.create_index(op.f("ix_organisation_name_id"), "organisation", ["name", "id"], unique=False)
     op.create_index(op.f("ix_organisation_state_id"), "organisation", ["state", "id"], unique=False)
     op.create_table(
         "outbox",
@@ -288,13 +301,25 @@ def upgrade() -> None:
         sa.Column("password", sa.Text(), nullable=True),
         sa.Column("totp_sealed", sa.Text(), nullable=True),
         sa.Column("totp_step", sa.BigInteger(), nullable=False),
-        sa.Column("failures", sa.BigInteger(), nullable=False),
-        sa.Column("paused_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("role in ('sales', 'support', 'operator', 'auditor')", name=op.f("ck_staff_role")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_staff")),
         sa.UniqueConstraint("email", name=op.f("uq_staff_email")),
+    )
+    op.create_table(
+        "staff_attempt",
+        sa.Column("key", sa.LargeBinary(), nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_staff_attempt")),
+    )
+    op.create_table(
+        "staff_ceremony",
+        sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("challenge", sa.LargeBinary(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_staff_ceremony")),
     )
     op.create_table(
         "cell_database",
