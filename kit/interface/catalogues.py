@@ -1,5 +1,6 @@
 """Which words the code and the templates use, and the catalogue each room keeps of their French."""
 
+import ast
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -12,15 +13,8 @@ from babel.messages.pofile import read_po, write_po
 from kit.interface.i18n import ROOT
 
 Message = str | tuple[str, str]
-# Refusals and effects carry their English sentence as the second argument.
-KEYWORDS: dict[str, Any] = {
-    "_": None,
-    "N_": None,
-    "gettext": None,
-    "ngettext": (1, 2),
-    "Refusal": (2,),
-    "Effect": (2,),
-}
+# Call → which argument is the sentence.
+SENTENCE = {"_": 0, "N_": 0, "gettext": 0, "Refusal": 1, "Effect": 1}
 JINJA = {
     "extensions": "jinja2.ext.i18n,jinja2.ext.do",
     "trimmed": "true",
@@ -61,18 +55,37 @@ def files() -> Iterator[Path]:
 
 def messages_in(path: Path) -> set[Message]:
     """The messages one file uses."""
-    source = BytesIO(path.read_bytes())
     if path.suffix == ".py":
-        found = extract("python", source, keywords=KEYWORDS)
-    else:
-        found = extract("jinja2", source, keywords=KEYWORDS, options=JINJA)
+        return set(_in_python(ast.parse(path.read_text())))
     messages: set[Message] = set()
-    for _, message, *_rest in found:
-        if isinstance(message, str):
-            messages.add(message)
-        elif message:
-            messages.add((message[0], message[1]))
+    for _, message, *_rest in extract("jinja2", BytesIO(path.read_bytes()), options=JINJA):
+        messages.add(message if isinstance(message, str) else (message[0], message[1]))
     return {message for message in messages if message}
+
+
+def _in_python(tree: ast.Module) -> Iterator[Message]:
+    # A refusal's sentence often stands in a variable of its own, for the line's length: that counts too.
+    named: dict[str, list[str]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            named.setdefault(node.targets[0].id, []).extend(_texts(node.value, {}))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            called = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+            if called == "ngettext" and len(node.args) > 1:
+                yield from zip(_texts(node.args[0], named), _texts(node.args[1], named), strict=True)
+            elif called in SENTENCE and len(node.args) > SENTENCE[called]:
+                yield from _texts(node.args[SENTENCE[called]], named)
+
+
+def _texts(node: ast.expr, named: dict[str, list[str]]) -> Iterator[str]:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value:
+        yield node.value
+    elif isinstance(node, ast.IfExp):
+        yield from _texts(node.body, named)
+        yield from _texts(node.orelse, named)
+    elif isinstance(node, ast.Name):
+        yield from named.get(node.id, ())
 
 
 def used() -> dict[str, set[Message]]:
