@@ -1,0 +1,141 @@
+"""The world of the tests: PostgreSQL, Valkey, the browser and the whole product are real."""
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, NullPool, create_engine
+from sqlalchemy.orm import Session
+
+from kit.celery import make_app
+from kit.db import open_engine
+from kit.vault import Vault
+from migrations.control_plane import upgrade
+from tests.world import chromium as browsers
+from tests.world.product import Product, running_product
+from tests.world.servers import (
+    Server,
+    create_database,
+    drop_database,
+    postgres_server,
+    valkey_server,
+)
+
+TEMPLATE = "parvis_template"
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def world_folder() -> Iterator[Path]:
+    """A folder for the servers' data that the unprivileged user of PostgreSQL can reach."""
+    folder = Path(tempfile.mkdtemp(prefix="parvis-tests-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_running(world_folder: Path) -> Iterator[Server]:
+    """The session's PostgreSQL with its process. Whoever kills it takes one of his own (`postgres_server`)."""
+    with postgres_server(world_folder) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres(postgres_running: Server) -> str:
+    """The superuser's address of the session's PostgreSQL 18."""
+    return postgres_running.url
+
+
+@pytest.fixture(scope="session")
+def _template(postgres: str) -> str:
+    url = create_database(postgres, TEMPLATE)
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool)
+    upgrade(engine)
+    engine.dispose()
+    return TEMPLATE
+
+
+@pytest.fixture
+def control_url(postgres: str, _template: str) -> Iterator[str]:
+    """A fresh, migrated control-plane database."""
+    name = f"control_{os.getpid()}_{next(_numbers)}"
+    yield create_database(postgres, name, _template)
+    drop_database(postgres, name)
+
+
+@pytest.fixture
+def engine(control_url: str) -> Iterator[Engine]:
+    """An engine on a fresh control-plane database."""
+    made = open_engine(control_url)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def session(engine: Engine) -> Iterator[Session]:
+    """A session on a fresh control-plane database; a test may commit, what it leaves open is rolled back."""
+    with Session(engine, expire_on_commit=False) as made:
+        yield made
+
+
+@pytest.fixture
+def cell_url(postgres: str) -> Iterator[str]:
+    """The superuser's address of a fresh, empty database for a cell. The cluster's roles may exist already."""
+    name = f"cell_{os.getpid()}_{next(_numbers)}"
+    yield create_database(postgres, name)
+    drop_database(postgres, name)
+
+
+@pytest.fixture(scope="session")
+def vault() -> Vault:
+    return Vault(bytes(range(32)))
+
+
+@pytest.fixture(scope="session")
+def _valkey(world_folder: Path) -> Iterator[str]:
+    with valkey_server(world_folder) as (url, _):
+        yield url
+
+
+@pytest.fixture
+def broker_url(_valkey: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of an empty broker, which `kit.celery.ring` uses too."""
+    with make_app(_valkey).connection_for_write() as connection:
+        connection.default_channel.client.flushall()
+    monkeypatch.setenv("PARVIS_BROKER_URL", _valkey)
+    return _valkey
+
+
+@pytest.fixture(scope="module")
+def _chromium() -> Iterator[object]:
+    # A module's, not the session's: while Playwright runs, its event loop is the thread's.
+    with browsers.chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def browser(_chromium: object) -> Iterator[browsers.Browser]:
+    """Opens pages in a real Chromium; the test fails if anything tried to leave the machine."""
+    made = browsers.Browser(_chromium)  # type: ignore[arg-type]
+    yield made
+    made.close()
+    assert made.left == [], f"requests left the machine: {made.left}"
+
+
+@pytest.fixture(scope="session")
+def product(world_folder: Path) -> Iterator[Product]:
+    """The whole product as `parvis up` starts it. Shared: order organisations of one's own, and kill nothing."""
+    with running_product(world_folder / "product") as running:
+        yield running
+
+
+def pytest_terminal_summary(terminalreporter: object) -> None:
+    reason = browsers.missing()
+    if reason:
+        terminalreporter.write_line("")  # type: ignore[attr-defined]
+        terminalreporter.write_line(reason, red=True, bold=True)  # type: ignore[attr-defined]

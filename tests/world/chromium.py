@@ -1,0 +1,107 @@
+"""A real Chromium that cannot leave the machine: what it tries to fetch elsewhere is blocked and fails the test."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser as Chromium
+from playwright.sync_api import BrowserContext, Page, Route, sync_playwright
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-features=OptimizationHints,MediaRouter,Translate",
+]
+PHONE = {"width": 390, "height": 844}
+DESK = {"width": 1280, "height": 800}
+
+
+def missing() -> str | None:
+    """Why there is no browser here, in words that name the cure."""
+    if shutil.which("chromium"):
+        return None
+    return "NOT TESTED: Chromium is not installed, so nothing was tried in a browser (apt-get install chromium)"
+
+
+def require() -> str:
+    """The browser's path. Without one a test skips with the reason, and fails where CI=true."""
+    reason = missing()
+    if reason is None:
+        return str(shutil.which("chromium"))
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def stays_here(url: str) -> bool:
+    parts = urlsplit(url)
+    if parts.scheme in {"data", "blob", "about"}:
+        return True
+    host = parts.hostname or ""
+    return host in {"127.0.0.1", "localhost"} or host.endswith(".localhost")
+
+
+@dataclass
+class Browser:
+    """Opens pages in contexts of their own; remembers what tried to leave and what the pages complained about."""
+
+    chromium: Chromium
+    left: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+    _contexts: list[BrowserContext] = field(default_factory=list)
+
+    def context(self, *, lang: str = "en", dark: bool = False, phone: bool = False, **options: Any) -> BrowserContext:
+        made = self.chromium.new_context(
+            locale=lang,
+            color_scheme="dark" if dark else "light",
+            viewport=PHONE if phone else DESK,  # type: ignore[arg-type]
+            accept_downloads=True,
+            **options,
+        )
+        made.set_default_timeout(15_000)
+        made.route("**/*", self._let_through)
+        made.on("weberror", lambda error: self.complaints.append(str(error.error)))
+        made.on("console", self._listen)
+        self._contexts.append(made)
+        return made
+
+    def page(self, **options: Any) -> Page:
+        """A page with cookies of its own: `lang="fr"`, `dark=True`, `phone=True`."""
+        return self.context(**options).new_page()
+
+    def _let_through(self, route: Route) -> None:
+        if stays_here(route.request.url):
+            route.continue_()
+        else:
+            self.left.append(route.request.url)
+            route.abort()
+
+    def _listen(self, message: Any) -> None:
+        # Chromium also logs each answer of 4xx as an error: those are the pages' own business.
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            self.complaints.append(message.text)
+
+    def close(self) -> None:
+        for context in self._contexts:
+            context.close()
+        self._contexts.clear()
+
+
+@contextmanager
+def chromium() -> Iterator[Chromium]:
+    path = require()
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        try:
+            yield running
+        finally:
+            running.close()
