@@ -12,7 +12,8 @@ from control_plane.placement.databases import (
     tenant_app_url,
     verify,
 )
-from control_plane.placement.service import cell, cells, choose, fits, note_slot, place, release, where
+from control_plane.placement.service import cell, cells, choose, fits, note_slot, place, release, residents, where
+from control_plane.placement.tickets import ensure_ticket_key, ticket_key
 from control_plane.placement.views import CellView, Check, DatabaseView, Place
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "cell",
     "cells",
     "choose",
+    "ensure_ticket_key",
     "fits",
     "note_seen",
     "note_slot",
@@ -34,8 +36,10 @@ __all__ = [
     "open_cell",
     "place",
     "release",
+    "residents",
     "set_spares",
     "tenant_app_url",
+    "ticket_key",
     "verify",
     "where",
 ]

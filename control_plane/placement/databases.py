@@ -1,10 +1,9 @@
 """Adding cells and databases, and opening the connection to one."""
 
 import re
-import secrets
 import threading
 from typing import Any
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from sqlalchemy import func, select, update
@@ -14,6 +13,7 @@ from control_plane import audit
 from control_plane.audit import Actor
 from control_plane.placement.models import Cell, CellDatabase
 from control_plane.placement.service import cell as cell_called
+from control_plane.placement.tickets import ensure_ticket_key
 from control_plane.placement.views import CellView, Check, DatabaseView
 from kit.errors import Refusal, Unavailable
 from kit.ids import new_id
@@ -75,15 +75,16 @@ def add_database(  # noqa: PLR0917 - as a form has them
     _check_numbers(capacity, spares)
     if session.scalar(select(CellDatabase.id).where(CellDatabase.name == name)):
         message = "A database called {database} belongs to a cell already."
-        raise Refusal("database_exists", message, field="url", status=409, database=name)
-    password = secrets.token_urlsafe(32)
-    Contract(admin_url).prepare(password)
+        raise Refusal("database_exists", message, field="admin_url", status=409, database=name)
+    database = Contract(admin_url)
+    app_url = database.prepare()
+    ensure_ticket_key(vault, database)
     row = CellDatabase(
         id=new_id(),
         cell_id=cell.id,
         name=name,
         admin_url_sealed=vault.seal(admin_url, ADMIN),
-        app_url_sealed=vault.seal(app_url(admin_url, name, password), APP),
+        app_url_sealed=vault.seal(app_url, APP),
         capacity=capacity,
         spares_wanted=spares,
     )
@@ -103,7 +104,7 @@ def _database_name(admin_url: str) -> str:
         good = None
     if not good:
         message = "Give an address such as postgresql://user:password@host:5432/database, the name in small letters."
-        raise Refusal("bad_url", message, field="url")
+        raise Refusal("bad_url", message, field="admin_url")
     return name
 
 
@@ -113,14 +114,6 @@ def _check_numbers(capacity: int, spares: int) -> None:
         raise Refusal("out_of_range", message, field="capacity", most=MOST_TENANTS)
     if not 0 <= spares <= MOST_SPARES:
         raise Refusal("out_of_range", "A stock has 0 to {most} spares.", field="spares", most=MOST_SPARES)
-
-
-def app_url(admin_url: str, database: str, password: str) -> str:
-    """The address by which the tenant app reaches the database: the same host, its own login."""
-    parts = urlsplit(admin_url)
-    host = parts.netloc.rpartition("@")[2]
-    login = f"{database}_app:{quote(password, safe='')}"
-    return urlunsplit((parts.scheme, f"{login}@{host}", parts.path, parts.query, ""))
 
 
 def set_spares(session: Session, database: str, spares: int, actor: Actor) -> DatabaseView:

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Select, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -122,3 +122,9 @@ def release(session: Session, organisation_id: UUID) -> None:
         session.execute(
             update(CellDatabase).where(CellDatabase.id == database_id).values(tenants=CellDatabase.tenants - 1)
         )
+
+
+def residents(cell_name: str) -> Select[UUID]:
+    """The ids of the organisations that live in a cell, as a query to be part of another."""
+    query = select(Placement.organisation_id).join(Cell, Cell.id == Placement.cell_id)
+    return query.where(Cell.name == cell_name)
