@@ -11,7 +11,7 @@ from kit.db import Base
 
 
 class Provisioning(Base):
-    """What one organisation should be, and how far the loop has come. The row is the queue: due when `wake_at` is past."""
+    """What one organisation should be, and how far the loop is. The row is the queue: due when `wake_at` is past."""
 
     __tablename__ = "provisioning"
     __table_args__ = (
