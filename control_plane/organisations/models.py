@@ -15,6 +15,7 @@ class Organisation(Base):
     """A customer's organisation. `state` is what is true now; a trigger refuses steps that the state graph lacks.
 
     `search_text` is the folded text (lower case, no accents) of name, address, SIRET and e-mail that search reads.
+    `admin_key` is a hash of the normalised e-mail: it outlives the e-mail, so that a trial is given once.
     `revision` counts writes: the ETag of the row.
     """
 
@@ -29,6 +30,10 @@ class Organisation(Base):
         ),
         Index(None, "state", "id"),
         Index(None, "siret"),
+        Index(None, "admin_key"),
+        Index("ix_organisation_trial", "trial_ends_at", postgresql_where="trial_ends_at is not null"),
+        Index(None, "created_at", "id"),
+        Index(None, "name", "id"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -42,6 +47,7 @@ class Organisation(Base):
     locale: Mapped[str] = mapped_column(String(5), default="fr")
     admin_email: Mapped[str] = mapped_column(String(254), index=True)
     admin_name: Mapped[str] = mapped_column(String(120))
+    admin_key: Mapped[str] = mapped_column(String(64))
     source: Mapped[str] = mapped_column(String(12))
     flags: Mapped[list[str]]
     search_text: Mapped[str] = mapped_column(Text)
@@ -78,11 +84,15 @@ class Hold(Base):
 
 
 class AddressClaim(Base):
-    """Who has an address of the platform. A sign-up reserves it until it expires; once freed it stays closed for a year."""
+    """Who has an address of the platform. A sign-up reserves it for a while; once freed it stays closed for a year.
+
+    `skeleton` is what the address looks like to a hasty eye: look-alikes share it.
+    """
 
     __tablename__ = "address_claim"
 
     address: Mapped[str] = mapped_column(String(40), primary_key=True)
+    skeleton: Mapped[str] = mapped_column(String(40), index=True)
     organisation_id: Mapped[UUID | None]
     signup_id: Mapped[UUID | None]
     reserved_until: Mapped[datetime | None]
