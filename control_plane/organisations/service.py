@@ -37,6 +37,7 @@ class NewOrganisation:
     cell: str | None = None
     source: str = "api"
     signup_id: UUID | None = None
+    flags: tuple[str, ...] = ()
 
 
 def owner_id(organisation_id: UUID) -> UUID:
@@ -132,7 +133,7 @@ def search_text(row: Organisation) -> str:
 
 def _flags(session: Session, new: NewOrganisation, offer: OfferView) -> list[str]:
     """What staff should look at; none of it blocks."""
-    flags = []
+    flags = list(new.flags)
     alike = addresses.look_alike(session, new.address)
     if alike:
         flags.append(f"look_alike:{alike}")
