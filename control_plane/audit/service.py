@@ -50,7 +50,7 @@ def record(
     )
     event.digest = event_digest(key, event, before)
     session.add(event)
-    session.flush([event])
+    session.flush()
     head = head_digest(key, chain, event.seq, event.digest)
     session.execute(update(AuditChain).where(AuditChain.chain == chain).values(seq=event.seq, digest=head))
     return event

@@ -55,7 +55,7 @@ def order(session: Session, new: NewOrganisation, actor: Actor) -> Organisation:
     try:
         addresses.claim_address(session, row.address, row.id, new.signup_id)
         session.add(row)
-        session.flush([row])
+        session.flush()
         audit.record(session, "organisation.ordered", actor=actor, organisation_id=row.id, data=_ordered(row))
         provisioning.want(session, row.id, "live", make_order(session, row, "live", new.cell), "create", actor)
         # Last, since it holds the busiest row's lock until the commit.

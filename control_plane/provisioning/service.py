@@ -58,7 +58,7 @@ def want(  # noqa: PLR0917 - a wish has these parts
         retryable=True,
     )
     session.add(operation)
-    session.flush([operation])
+    session.flush()
     add_steps(session, operation_id, step_names(desired, first=kind == "create"))
     after_commit(session, lambda: ring(organisation_id))
     return operation

@@ -2,9 +2,9 @@
 
 from alembic import context
 
-from migrations.control_plane.models import metadata
-
 connection = context.config.attributes["connection"]
+# Only a comparison with the models needs their tables: an upgrade loads no room of the product.
+metadata = context.config.attributes.get("metadata")
 context.configure(connection=connection, target_metadata=metadata, compare_server_default=False)
 with context.begin_transaction():
     connection.exec_driver_sql("set local lock_timeout = '5s'")
