@@ -1,0 +1,186 @@
+"""What scripts send: the bodies of requests. Shapes are checked here; the rules behind them belong to their rooms."""
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from control_plane.catalogue import Entitlements, Requirements, Terms
+from control_plane.identity import Scope
+
+Reason = Annotated[
+    str,
+    Meta(min_length=3, max_length=500, description="Why; people read it later.", examples=["Contract 42 has ended"]),
+]
+HoldKind = Annotated[
+    Literal["contract", "billing", "technical"],
+    Meta(description="Which hold it is; each kind is placed and lifted on its own."),
+]
+Email = Annotated[str, Meta(min_length=3, max_length=254, examples=["camille@sevres.example"])]
+OfferCode = Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{1,39}$", description="An offer's code.", examples=["team"])]
+Name = Annotated[str, Meta(min_length=1, max_length=120)]
+
+
+class Body(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A JSON object of a request. A field that it lacks is refused by name."""
+
+
+class Admin(Body, kw_only=True):
+    """The first administrator: receives the entry mail and owns the workspace."""
+
+    email: Email
+    name: Annotated[Name, Meta(examples=["Camille Martin"])]
+
+
+class NewOrganisation(Body, kw_only=True):
+    """An organisation to be made."""
+
+    name: Annotated[Name, Meta(description="As people read it.", examples=["Mairie de Sèvres"])]
+    address: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=63,
+            description="The first label of the workspace's host: 3 to 40 characters of a–z, 0–9 and inner hyphens.",
+            examples=["sevres"],
+        ),
+    ]
+    offer: OfferCode
+    admin: Admin
+    siret: Annotated[
+        str | None, Meta(description="14 digits; public-sector offers want it.", examples=["21920072600019"])
+    ] = None
+    entity_kind: Annotated[str | None, Meta(description="What kind of public body it is.", examples=["commune"])] = None
+    locale: Annotated[Literal["fr", "en"], Meta(description="The language of its first mails.")] = "fr"
+    cell: Annotated[str | None, Meta(description="A cell's name, to place it by hand.", examples=["fr-par-1"])] = None
+
+
+class Suspension(Body, kw_only=True):
+    """Puts a hold on the organisation that closes its doors; data stays."""
+
+    reason: Reason
+    kind: HoldKind = "technical"
+
+
+class ReadOnly(Body, kw_only=True):
+    """Puts a hold on the organisation that refuses writes; everything still reads."""
+
+    reason: Reason
+    kind: HoldKind = "technical"
+
+
+class Closure(Body, kw_only=True):
+    """Begins the notice after which the organisation may be erased."""
+
+    reason: Reason
+
+
+class Erasure(Body, kw_only=True):
+    """Removes everything for good, once the notice has passed."""
+
+    confirm_address: Annotated[
+        str, Meta(max_length=63, description="The organisation's address, typed again.", examples=["sevres"])
+    ]
+    force: Annotated[bool, Meta(description="Do not wait for the notice; wants a reason.")] = False
+    reason: Annotated[Reason | None, Meta(description="Why, when it is forced.")] = None
+
+
+class OfferChange(Body, kw_only=True):
+    """Moves the organisation to the present version of an offer."""
+
+    offer: OfferCode
+
+
+class Trial(Body, kw_only=True):
+    """A new end of the trial."""
+
+    until: Annotated[date, Meta(description="Its last day, in Paris.", examples=["2027-03-31"])]
+    reason: Reason
+
+
+class Words(Body, kw_only=True):
+    """An offer's name and one sentence about it, in one language."""
+
+    name: Name
+    description: Annotated[str, Meta(max_length=500)] = ""
+
+
+class Names(Body, kw_only=True):
+    """What people read, per language."""
+
+    fr: Words
+    en: Words
+
+
+class OfferTerms(Body, kw_only=True):
+    """One version of an offer: what it grants, costs and asks for."""
+
+    names: Names
+    entitlements: Entitlements
+    terms: Terms
+    requirements: Requirements = msgspec.field(default_factory=Requirements)
+    public: Annotated[bool | None, Meta(description="Shown on the public site; left out, it stays as it was.")] = None
+    rank: Annotated[Annotated[int, Meta(ge=0, le=10_000)] | None, Meta(description="Its place in the price list.")] = (
+        None
+    )
+
+
+class NewOffer(OfferTerms, kw_only=True):
+    """A new offer, in its first version."""
+
+    code: OfferCode
+
+
+class FileStore(Body, kw_only=True):
+    """An object store that keeps files under a folder of the cell's machines."""
+
+    kind: Literal["files"]
+    root: Annotated[str, Meta(pattern="^/", max_length=500, examples=["/srv/parvis/store"])]
+
+
+class NewCell(Body, kw_only=True):
+    """A cell: a PostgreSQL cluster, its tenant-app processes and an object store in one region."""
+
+    name: Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{1,39}$", examples=["fr-par-1"])]
+    region: Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{1,39}$", examples=["fr-par"])]
+    qualities: Annotated[
+        list[Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{1,39}$")]], Meta(max_length=20, examples=[["secnumcloud"]])
+    ] = []
+    store: FileStore
+
+
+class NewDatabase(Body, kw_only=True):
+    """A database to be prepared for tenants: roles, directory and hardening are built from its address alone."""
+
+    url: Annotated[
+        str,
+        Meta(
+            max_length=1000,
+            pattern="^postgres(ql)?://",
+            description="PostgreSQL ≥ 18 and a role that may create roles. Sealed, and never shown again.",
+            examples=["postgresql://parvis@10.0.0.7:5432/parvis_cell_2"],
+        ),
+    ]
+    capacity: Annotated[int, Meta(ge=1, le=2000, description="Tenants at most.")] = 2000
+    spares: Annotated[int, Meta(ge=0, le=200, description="Ready slots kept in stock.")] = 20
+
+
+class NewToken(Body, kw_only=True):
+    """A script's key."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=80, examples=["nightly import"])]
+    scopes: Annotated[list[Scope], Meta(min_length=1, max_length=20, examples=[["organisations:read"]])]
+    expires_at: Annotated[
+        Annotated[datetime, Meta(tz=True)] | None, Meta(description="With an offset; none never expires.")
+    ] = None
+    networks: Annotated[
+        list[Annotated[str, Meta(max_length=49)]],
+        Meta(max_length=50, description="Networks it works from; none means any.", examples=[["192.0.2.0/24"]]),
+    ] = []
+
+
+class OrganisationChange(Body, kw_only=True):
+    """What changes about it. Its address stays."""
+
+    name: Annotated[Name, Meta(examples=["Ville de Sèvres"])]

@@ -1,0 +1,79 @@
+"""Cells and their databases."""
+
+import msgspec
+from litestar import Controller, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+from sqlalchemy.orm import Session
+
+from control_plane import placement
+from control_plane.audit import Actor
+from control_plane.identity import Scope
+from control_plane.operator_api.bodies import NewCell, NewDatabase
+from control_plane.operator_api.guards import requires
+from control_plane.operator_api.idempotency import Once
+from control_plane.operator_api.presenting import cell_view
+from control_plane.operator_api.schemas import CellList, CellView, CheckView, Verification
+from kit.db import vault_of
+
+
+class CellController(Controller):
+    """A cell is a PostgreSQL cluster, its tenant-app processes and an object store in one region."""
+
+    path = "/cells"
+    tags = ["Cells"]
+
+    @get("/", guards=[requires(Scope.CELLS_READ)], sync_to_thread=True)
+    def list_cells(self, session: NamedDependency[Session]) -> CellList:
+        """List the cells with their room and spares."""
+        return CellList(items=[cell_view(one) for one in placement.cells(session)])
+
+    @get("/{name:str}", guards=[requires(Scope.CELLS_READ)], sync_to_thread=True)
+    def show_cell(self, session: NamedDependency[Session], name: FromPath[str]) -> CellView:
+        """Show a cell with its databases."""
+        return cell_view(placement.cell(session, name))
+
+    @post("/", guards=[requires(Scope.CELLS_WRITE)], sync_to_thread=True)
+    def add_cell(
+        self,
+        session: NamedDependency[Session],
+        actor: NamedDependency[Actor],
+        once: NamedDependency[Once],
+        data: JSONBody[NewCell],
+    ) -> Response[CellView]:
+        """Add a cell; then give it a database."""
+        return once.answer(lambda: _added(session, data, actor))
+
+    @post("/{name:str}/databases", guards=[requires(Scope.CELLS_WRITE)], sync_to_thread=True)
+    def add_database(
+        self,
+        session: NamedDependency[Session],
+        actor: NamedDependency[Actor],
+        once: NamedDependency[Once],
+        name: FromPath[str],
+        data: JSONBody[NewDatabase],
+    ) -> Response[CellView]:
+        """Prepare a PostgreSQL database from its address alone, and add it to the cell."""
+        return once.answer(lambda: _database(session, name, data, actor))
+
+    @post("/{name:str}/verification", guards=[requires(Scope.CELLS_READ)], status_code=200, sync_to_thread=True)
+    def verify_cell(self, session: NamedDependency[Session], name: FromPath[str]) -> Verification:
+        """Prove that the cell's databases are prepared and closed as they must be. Changes nothing."""
+        found = placement.verify(session, vault_of(session), name)
+        checks = [CheckView(database=one.database, name=one.name, ok=one.ok, detail=one.detail) for one in found]
+        return Verification(ok=bool(checks) and all(one.ok for one in checks), checks=checks)
+
+
+def _added(session: Session, data: NewCell, actor: Actor) -> Response[CellView]:
+    store = msgspec.to_builtins(data.store)
+    cell = placement.add_cell(session, data.name, data.region, data.qualities, store, actor)
+    return _created(cell)
+
+
+def _database(session: Session, name: str, data: NewDatabase, actor: Actor) -> Response[CellView]:
+    placement.add_database(session, vault_of(session), name, data.url, data.capacity, data.spares, actor)
+    return _created(placement.cell(session, name))
+
+
+def _created(cell: placement.CellView) -> Response[CellView]:
+    return Response(cell_view(cell), status_code=201, headers={"Location": f"/api/v1/cells/{cell.name}"})

@@ -1,0 +1,100 @@
+"""Rows of the rooms as views."""
+
+from typing import Any
+
+import msgspec
+from litestar import Response
+from sqlalchemy.orm import Session
+
+from control_plane import catalogue, organisations, provisioning
+from control_plane.audit import AuditEvent
+from control_plane.identity import ApiToken
+from control_plane.operator_api import schemas
+from control_plane.organisations import Hold, Organisation
+from control_plane.placement import CellView
+from control_plane.provisioning import Operation
+from kit.interface import Translator
+from kit.settings import ControlPlaneSettings
+
+OPERATIONS = "/api/v1/operations"
+
+
+def organisation_view(row: Organisation, settings: ControlPlaneSettings) -> schemas.OrganisationView:
+    """An organisation."""
+    return schemas.OrganisationView(
+        offer=schemas.OfferRef(code=row.offer_code, version=row.offer_version),
+        admin=schemas.AdminView(email=row.admin_email, name=row.admin_name),
+        url=settings.workspace_url(row.address),
+        **_fields(row, schemas.OrganisationView, {"offer", "admin", "url"}),
+    )
+
+
+def operation_view(session: Session, row: Operation) -> schemas.OperationView:
+    """An operation with its steps."""
+    steps = [schemas.StepView(**_fields(step, schemas.StepView, set())) for step in provisioning.steps(session, row.id)]
+    return schemas.OperationView(
+        percentage=provisioning.progress(session, row).percent,
+        steps=steps,
+        **_fields(row, schemas.OperationView, {"percentage", "steps"}),
+    )
+
+
+def accepted(session: Session, row: Operation) -> Response[schemas.OperationView]:
+    """202: it is on its way, follow Location."""
+    return Response(operation_view(session, row), status_code=202, headers={"Location": f"{OPERATIONS}/{row.id}"})
+
+
+def hold_view(row: Hold) -> schemas.HoldView:
+    """A hold."""
+    return schemas.HoldView(**_fields(row, schemas.HoldView, set()))
+
+
+def offer_view(offer: catalogue.OfferView) -> schemas.OfferView:
+    """A version of an offer."""
+    return schemas.OfferView(**_fields(offer, schemas.OfferView, set()))
+
+
+def cell_view(cell: CellView) -> schemas.CellView:
+    """A cell, without its store's inner details."""
+    databases = [schemas.DatabaseView(**_fields(one, schemas.DatabaseView, set())) for one in cell.databases]
+    return schemas.CellView(databases=databases, **_fields(cell, schemas.CellView, {"databases"}))
+
+
+def token_view(row: ApiToken) -> schemas.TokenView:
+    """A token, never its secret."""
+    return schemas.TokenView(**_fields(row, schemas.TokenView, set()))
+
+
+def event_view(row: AuditEvent) -> schemas.EventView:
+    """An event of the record."""
+    return schemas.EventView(**_fields(row, schemas.EventView, set()))
+
+
+def _fields(row: Any, view: type[msgspec.Struct], made: set[str]) -> dict[str, Any]:
+    """The fields of `view` that `row` has under the same names."""
+    return {name: getattr(row, name) for name in view.__struct_fields__ if name not in made}
+
+
+def effects_view(effects: organisations.Effects, words: Translator) -> schemas.EffectsView:
+    """What would happen, or why not, in the caller's language."""
+    refused = effects.refusal
+    return schemas.EffectsView(
+        allowed=effects.allowed,
+        effects=[_effect(line, words) for line in effects.lines],
+        refusal=schemas.EffectView(code=refused.code, message=words.words(refused)) if refused else None,
+    )
+
+
+def _effect(line: organisations.Effect, words: Translator) -> schemas.EffectView:
+    message = words(line.message)
+    return schemas.EffectView(code=line.code, message=message.format(**line.params) if line.params else message)
+
+
+def usage_view(session: Session, row: Organisation) -> schemas.UsageView:
+    """What it uses of what it may use."""
+    used = organisations.usage(session, row.id)
+    return schemas.UsageView(
+        organisation_id=row.id,
+        entitlements=organisations.entitled(session, row),
+        **{name: getattr(used, name, None) for name in ("seen_at", "storage_bytes", "members", "guests", "spaces")},
+    )

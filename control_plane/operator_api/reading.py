@@ -1,0 +1,157 @@
+"""Reading a body strictly: every wrong field is named at once, with its cure, before any rule is asked."""
+
+import re
+from typing import Any, get_args, get_type_hints
+
+import msgspec
+from litestar import Request
+
+from control_plane.audit import Actor
+from control_plane.identity import ApiToken
+from kit.errors import Refusal, Refusals
+
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+# msgspec's sentences → a stable code and words that name the cure.
+SENTENCES: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
+    (re.compile(pattern), code, message)
+    for pattern, code, message in (
+        (r"missing required field", "missing", "This field is required."),
+        (r"Expected `str` of length >= (?P<least>\d+)", "too_short", "Write at least {least} characters."),
+        (r"Expected `str` of length <= (?P<most>\d+)", "too_long", "Write at most {most} characters."),
+        (r"Expected `array` of length >= (?P<least>\d+)", "too_few", "Give at least {least}."),
+        (r"Expected `array` of length <= (?P<most>\d+)", "too_many", "Give at most {most}."),
+        (r"Expected `\w+` >= (?P<least>[-\d.]+)", "too_small", "Give {least} or more."),
+        (r"Expected `\w+` <= (?P<most>[-\d.]+)", "too_large", "Give {most} or less."),
+        (
+            r"matching regex (?P<pattern>.+?)(?: - at|$)",
+            "wrong_form",
+            "This does not have the expected form: {pattern}.",
+        ),
+        (r"Invalid enum value", "unknown_value", "This value is not one of those allowed; see the documentation."),
+        (r"Invalid (?:RFC3339 encoded date|date)\b", "wrong_date", "Write a date as in 2027-03-31."),
+        (
+            r"Invalid RFC3339|timezone",
+            "wrong_time",
+            "Write a date, a time and an offset, as in 2027-03-01T00:00:00+01:00.",
+        ),
+        (r"Invalid UUID", "wrong_id", "Write an identifier as in 01890a5d-ac96-774b-bcce-b302099a8057."),
+        (r"Expected `str(?: \| null)?`", "wrong_type", "Write text, between quotation marks."),
+        (r"Expected `int(?: \| null)?`", "wrong_type", "Write a whole number, without quotation marks."),
+        (r"Expected `float(?: \| null)?`", "wrong_type", "Write a number, without quotation marks."),
+        (r"Expected `bool(?: \| null)?`", "wrong_type", "Write true or false, without quotation marks."),
+        (r"Expected `array(?: \| null)?`", "wrong_type", "Write a list, between square brackets."),
+        (r"Expected `object(?: \| null)?`", "wrong_type", "Write an object, between curly brackets."),
+        (r"out of range", "too_large", "This number is too large."),
+    )
+)
+
+
+class ApiRequest(Request[Any, ApiToken, Any]):
+    """A request whose JSON body is checked against the handler's `data`, each wrong field at once."""
+
+    actor: Actor
+
+    async def json(self) -> Any:
+        """The body as plain values, checked; Litestar then makes the struct."""
+        field = self.route_handler.parsed_fn_signature.parameters.get("data")
+        value = decoded(await self.body())
+        wrong = [] if field is None else faults(value, field.annotation)
+        if wrong:
+            raise Refusals(wrong)
+        return value
+
+
+def decoded(body: bytes) -> Any:
+    """JSON, or a refusal that says where it stops being JSON."""
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refusal(
+            "malformed_json", "The body is not JSON: {reason}.", status=400, reason=str(error).rstrip(".")
+        ) from error
+
+
+def faults(value: Any, kind: Any, path: str = "") -> list[Refusal]:
+    """What is wrong with `value` as a `kind`: one refusal a field, with its path (`admin.email`)."""
+    struct = struct_of(kind)
+    if struct is not None and isinstance(value, dict):
+        return [fault for part in _parts(value, struct, path) for fault in part]
+    if isinstance(value, str) and CONTROL.search(value):
+        return [Refusal("control_character", "Remove the control characters.", field=path or None)]
+    try:
+        msgspec.convert(value, kind, strict=True)
+    except msgspec.ValidationError as error:
+        return [explained(str(error), path)]
+    return _inner_controls(value, path)
+
+
+def _parts(value: dict[str, Any], struct: type[msgspec.Struct], path: str) -> list[list[Refusal]]:
+    hints = get_type_hints(struct, include_extras=True)
+    known = {field.encode_name: field for field in msgspec.structs.fields(struct)}
+    strangers = [
+        [
+            Refusal(
+                "unknown_field",
+                "This field does not exist here. Known: {known}.",
+                field=join(path, name),
+                known=", ".join(known),
+            )
+        ]
+        for name in value
+        if name not in known
+    ]
+    missing = [
+        [Refusal("missing", "This field is required.", field=join(path, name))]
+        for name, field in known.items()
+        if field.required and name not in value
+    ]
+    wrong = [faults(value[name], hints[field.name], join(path, name)) for name, field in known.items() if name in value]
+    return strangers + missing + wrong
+
+
+def _inner_controls(value: Any, path: str) -> list[Refusal]:
+    """Control characters deeper inside, where msgspec has no opinion."""
+    if isinstance(value, str):
+        return (
+            [Refusal("control_character", "Remove the control characters.", field=path)]
+            if CONTROL.search(value)
+            else []
+        )
+    if isinstance(value, dict):
+        pairs: list[tuple[object, Any]] = list(value.items())
+    elif isinstance(value, list):
+        pairs = list(enumerate(value))
+    else:
+        return []
+    return [fault for key, inner in pairs for fault in _inner_controls(inner, join(path, key))]
+
+
+def struct_of(kind: Any) -> type[msgspec.Struct] | None:
+    """The struct in `kind`, through Annotated and optional unions."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return kind
+    for inner in get_args(kind):
+        found = struct_of(inner) if not isinstance(inner, msgspec.Meta) else None
+        if found is not None:
+            return found
+    return None
+
+
+def join(path: str, name: object) -> str:
+    """`admin` and `email` → `admin.email`; what cannot be a name is cut short."""
+    name = CONTROL.sub("?", str(name))[:60]
+    return f"{path}.{name}" if path else name
+
+
+def explained(sentence: str, path: str) -> Refusal:
+    """A sentence of msgspec as a refusal with a stable code, our own words and the field's path."""
+    where = re.search(r" - at `\$(?P<rest>.*?)`$", sentence)
+    field = path
+    for name in re.findall(r"[^.\[\]]+", where["rest"]) if where else []:
+        field = join(field, name)
+    for pattern, code, message in SENTENCES:
+        found = pattern.search(sentence)
+        if found:
+            places: dict[str, Any] = found.groupdict()
+            return Refusal(code, message, field=field or None, **places)
+    return Refusal("wrong_value", "This value cannot be used here.", field=field or None)
