@@ -19,7 +19,7 @@ from control_plane.organisations.fields import (
 )
 from control_plane.organisations.holds import KINDS as HOLD_KINDS
 from control_plane.organisations.holds import read_only, resume, suspend
-from control_plane.organisations.lifecycle import NOTICE_DAYS, change_offer, close, erase, rename, reopen
+from control_plane.organisations.lifecycle import NOTICE_DAYS, change_offer, close, erase, rename, reopen, verify
 from control_plane.organisations.models import STATES, Hold, Organisation
 from control_plane.organisations.once import check_trial_unused
 from control_plane.organisations.searching import Search, counts, near_duplicates, search
@@ -84,4 +84,5 @@ __all__ = [
     "settled",
     "suspend",
     "usage",
+    "verify",
 ]

@@ -143,3 +143,15 @@ def _check_notice(row: Organisation, force: bool) -> None:
     if row.erase_after > datetime.now(UTC) and not force:
         message = "Its notice runs until {until}: erasing it before takes force and a reason."
         raise Refusal("notice_running", message, status=409, until=row.erase_after.date().isoformat())
+
+
+def verify(session: Session, organisation_id: UUID, *, actor: Actor, revision: int | None = None) -> Operation:
+    """Check now that everything is as ordered, and mend what is not; the operation's steps tell what had changed."""
+    row = locked(session, organisation_id, revision)
+    if row.state not in (*RUNNING, "closing"):
+        raise _wrong_state(row, "There is nothing to verify in this state.")
+    current = provisioning.current_operation(session, row.id)
+    if current and current.state in provisioning.UNFINISHED:
+        raise Refusal("operation_running", "Something is under way already, and will verify everything.", status=409)
+    audit.record(session, "organisation.verification_asked", actor=actor, organisation_id=row.id)
+    return converge(session, row, "verify", actor)
