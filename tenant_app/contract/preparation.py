@@ -55,7 +55,7 @@ def names_of(admin_url: str) -> Names:
     if database in RESERVED or database.startswith("pg_") or len(database) > LONGEST_DATABASE_NAME:
         raise Refusal(
             "database_reserved",
-            "Create a database for the cell alone (a name of at most {length} characters); “{database}” cannot be used.",
+            "Create a database for the cell, with a name of at most {length} characters: “{database}” cannot be used.",
             field="admin_url",
             database=database,
             length=LONGEST_DATABASE_NAME,
