@@ -36,14 +36,21 @@ Row = TypeVar("Row", bound=msgspec.Struct)
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{2,62}")
 OBJECT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 CHUNK = 256 * 1024
+LONGEST_WAIT = 5.0
 
 
 class Account(msgspec.Struct, kw_only=True):
-    """Who may open buckets: secrets by key id, and whether the account is frozen."""
+    """Who may open buckets: secrets by key id, and whether the account is frozen.
+
+    `fence` is the highest lease that has written here. It outlives the account (`gone`), so that an administrator who
+    lost his lease long ago can neither change it nor bring it back.
+    """
 
     name: str
     keys: dict[str, str] = {}
     mode: Mode = "open"
+    fence: int = 0
+    gone: bool = False
 
 
 class BucketRow(msgspec.Struct, kw_only=True):
@@ -68,55 +75,61 @@ class FileStore:
 
     def account(self, name: str) -> Account | None:
         """The account, or None."""
-        return _read(self._account_path(name), Account)
+        found = _read(self._account_path(name), Account)
+        return None if found is None or found.gone else found
 
-    def ensure_account(self, name: str, key_id: str, secret: str) -> bool:
+    @contextlib.contextmanager
+    def _admitted(self, name: str, fence: int) -> Iterator[Account]:
+        """The account for writing, one administrator at a time; an older lease is turned away as `fenced`."""
+        path = self._account_path(name)
+        with _locked(path):
+            account = _read(path, Account) or Account(name=name, gone=True)
+            if fence < account.fence:
+                raise Unavailable("fenced", f"a newer lease than {fence} works on {name}")
+            before = msgspec.json.encode(account)
+            account.fence = fence
+            yield account
+            if msgspec.json.encode(account) != before:
+                _write(path, account)
+
+    def ensure_account(self, name: str, key_id: str, secret: str, fence: int = 0) -> bool:
         """The account exists and holds this key; other keys stay. True when something changed."""
-        path = self._account_path(name)
-        with _locked(path):
-            account = _read(path, Account) or Account(name=name)
-            if account.keys.get(key_id) == secret:
-                return False
+        with self._admitted(name, fence) as account:
+            changed = account.gone or account.keys.get(key_id) != secret
+            account.gone = False
             account.keys[key_id] = secret
-            _write(path, account)
-            return True
+            return changed
 
-    def remove_key(self, name: str, key_id: str) -> bool:
+    def remove_key(self, name: str, key_id: str, fence: int = 0) -> bool:
         """The account no longer holds this key."""
-        path = self._account_path(name)
-        with _locked(path):
-            account = _read(path, Account)
-            if account is None or account.keys.pop(key_id, None) is None:
-                return False
-            _write(path, account)
-            return True
+        with self._admitted(name, fence) as account:
+            return account.keys.pop(key_id, None) is not None
 
-    def ensure_mode(self, name: str, mode: Mode) -> bool:
+    def ensure_mode(self, name: str, mode: Mode, fence: int = 0) -> bool:
         """The account is open, read-only or suspended from the next request on."""
-        path = self._account_path(name)
-        with _locked(path):
-            account = _read(path, Account)
-            if account is None:
+        with self._admitted(name, fence) as account:
+            if account.gone:
                 raise Unavailable("store_account_missing", name)
-            if account.mode == mode:
-                return False
+            changed = account.mode != mode
             account.mode = mode
-            _write(path, account)
-            return True
+            return changed
 
     def bucket(self, name: str) -> BucketRow | None:
         """The bucket's row, or None."""
         return _read(self._bucket_path(name) / "bucket.json", BucketRow)
 
-    def ensure_bucket(self, name: str, account: str, quota_bytes: int | None) -> bool:
+    def ensure_bucket(self, name: str, account: str, quota_bytes: int | None, fence: int = 0) -> bool:
         """The bucket exists, belongs to `account` and has this limit. True when something changed."""
         folder = self._bucket_path(name)
         wanted = BucketRow(account=account, quota_bytes=quota_bytes)
-        with _locked(folder / "bucket.json"):
+        with self._admitted(account, fence) as owner, _locked(folder / "bucket.json"):
+            if owner.gone:
+                raise Unavailable("store_account_missing", account)
             present = _read(folder / "bucket.json", BucketRow)
             if present is not None and present.account != account:
                 raise Refusal("bucket_taken", "This bucket belongs to another account.", status=409)
-            if present == wanted:
+            whole = all((folder / part).is_dir() for part in ("objects", "incoming"))
+            if present == wanted and whole:
                 return False
             for part in ("objects", "incoming"):
                 (folder / part).mkdir(exist_ok=True)
@@ -145,22 +158,35 @@ class FileStore:
                     removed += 1
         return removed
 
-    def remove(self, account: str, bucket: str) -> bool:
+    def remove(self, account: str, bucket: str, fence: int = 0) -> bool:
         """The bucket with all its objects, and the account, are gone. True when there was something."""
-        folder, path = self._bucket_path(bucket), self._account_path(account)
-        present = folder.exists() or path.exists()
-        # The account goes first: from then on no key opens the bucket.
-        path.unlink(missing_ok=True)
-        if folder.exists():
-            doomed = folder.with_name(f".removed-{bucket}-{new_id()}")
-            folder.rename(doomed)
-            shutil.rmtree(doomed)
-        path.with_suffix(".lock").unlink(missing_ok=True)
+        folder = self._bucket_path(bucket)
+        with self._admitted(account, fence) as owner:
+            present = folder.exists() or not owner.gone
+            # The account goes first: from then on no key opens the bucket.
+            owner.keys, owner.mode, owner.gone = {}, "suspended", True
+            if present:
+                _write(self._account_path(account), owner)
+            if folder.exists():
+                doomed = folder.with_name(f".removed-{bucket}-{new_id()}")
+                folder.rename(doomed)
+                shutil.rmtree(doomed)
         return present
+
+    def forget_fences(self, older_than: float) -> int:
+        """Forget accounts that have been gone for so many seconds: no lease lives that long. Returns how many."""
+        forgotten = 0
+        for path in (self.root / "accounts").glob("*.json"):
+            with _locked(path):
+                found = _read(path, Account)
+                if found and found.gone and time.time() - path.stat().st_mtime > older_than:
+                    path.unlink()
+                    forgotten += 1
+        return forgotten
 
     def inventory(self) -> tuple[set[str], set[str]]:
         """The names of all accounts and of all buckets, for the orphan sweep."""
-        accounts = {path.stem for path in (self.root / "accounts").glob("*.json")}
+        accounts = {path.stem for path in (self.root / "accounts").glob("[!.]*.json") if self.account(path.stem)}
         buckets = {path.parent.name for path in (self.root / "buckets").glob("[!.]*/bucket.json")}
         return accounts, buckets
 
@@ -377,8 +403,17 @@ def _sync(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """One writer at a time among all processes, for the file at `path`."""
+    """One writer at a time among all processes, for the file at `path`; a lock held too long is `Unavailable`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_name(f"{path.stem}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        deadline = time.monotonic() + LONGEST_WAIT
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                # A frozen process keeps its locks; who waits must be able to give up.
+                if time.monotonic() > deadline:
+                    raise Unavailable("store_busy", str(path)) from error
+                time.sleep(0.005)
         yield

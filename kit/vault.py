@@ -40,16 +40,6 @@ class Vault:
         sealed = AESGCM(self.derive("seal")).encrypt(nonce, secret.encode(), purpose.encode())
         return base64.b64encode(nonce + sealed).decode()
 
-    def seal_steadily(self, secret: str, purpose: str) -> str:
-        """Like `seal`, but the same secret and purpose always give the same text, so that equal records stay equal.
-
-        The nonce is a MAC of both, so it repeats only with the whole message.
-        """
-        bound = purpose.encode() + b"\x00" + secret.encode()
-        nonce = hmac.new(self.derive("nonce"), bound, hashlib.sha256).digest()[:NONCE]
-        sealed = AESGCM(self.derive("seal")).encrypt(nonce, secret.encode(), purpose.encode())
-        return base64.b64encode(nonce + sealed).decode()
-
     def seal_alike(self, secret: str, purpose: str) -> str:
         """Like `seal`, but the same secret for the same purpose gives the same text, so that drift can be seen."""
         nonce = hmac.new(self.derive("seal-alike"), f"{purpose}\0{secret}".encode(), hashlib.sha256).digest()[:NONCE]

@@ -69,9 +69,9 @@ def control_url(postgres: str, _template: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def engine(control_url: str) -> Iterator[Engine]:
+def engine(control_url: str, vault: Vault) -> Iterator[Engine]:
     """An engine on a fresh control-plane database."""
-    made = open_engine(control_url)
+    made = open_engine(control_url, vault=vault)
     yield made
     made.dispose()
 

@@ -182,6 +182,7 @@ def find(session: Session, id_or_address: str | UUID) -> Organisation:
 
 def locked(session: Session, organisation_id: UUID, revision: int | None = None) -> Organisation:
     """The row to be changed, locked; refused as stale if the caller saw an older revision."""
+    provisioning.lock(session, organisation_id)
     found = session.get(Organisation, organisation_id, with_for_update=True, populate_existing=True)
     if found is None:
         raise not_found("organisation")

@@ -68,25 +68,26 @@ def end_trials(session: Session, limit: int = 100) -> int:
         )
         .order_by(Organisation.trial_ends_at)
         .limit(limit)
-        .with_for_update(skip_locked=True)
     )
-    ended = list(session.scalars(query))
-    for organisation_id in ended:
-        _end_trial(session, organisation_id)
-    return len(ended)
+    return sum(_end_trial(session, organisation_id) for organisation_id in list(session.scalars(query)))
 
 
-def _end_trial(session: Session, organisation_id: UUID) -> None:
+def _end_trial(session: Session, organisation_id: UUID) -> bool:
     row = locked(session, organisation_id)
+    held = any(hold.kind == "contract" for hold in holds(session, row.id, standing_only=True))
+    if held or row.trial_ends_at is None or row.trial_ends_at > datetime.now(UTC) or row.closing_at is not None:
+        # Another sweep was quicker, or a person.
+        return False
     terms = catalogue.version(session, row.offer_code, row.offer_version).terms
     if terms.follows not in {"read_only", row.offer_code}:
         row.trial_ends_at = None
         change_offer(session, row.id, offer=terms.follows, actor=SYSTEM)
-        return
+        return True
     place_hold(session, row, "read_only", "contract", ENDED, SYSTEM)
     assert row.trial_ends_at is not None
     key = f"trial-ended:{row.id}:{row.trial_ends_at.date()}"
     enqueue_mail(session, key, row.id, "trial_ended", _payload(row, 0))
+    return True
 
 
 def remind_trials(session: Session, limit: int = 200) -> int:

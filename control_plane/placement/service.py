@@ -109,8 +109,8 @@ def where(session: Session, organisation_id: UUID) -> Place | None:
     return Place(organisation_id, row.cell_id, cell_name, region, row.cell_database_id, database, row.slot)
 
 
-def note_slot(session: Session, organisation_id: UUID, slot: str) -> None:
-    """Remember which schema the organisation got."""
+def note_slot(session: Session, organisation_id: UUID, slot: str | None) -> None:
+    """Remember which schema the organisation got, or that it has none any more."""
     session.execute(update(Placement).where(Placement.organisation_id == organisation_id).values(slot=slot))
 
 

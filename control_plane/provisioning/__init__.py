@@ -1,5 +1,6 @@
 """Making what is wanted true: desired state, the ledger of steps, the loop, the outbox."""
 
+from control_plane.provisioning.loop import Loop
 from control_plane.provisioning.models import Operation, Outbox, Provisioning, Step
 from control_plane.provisioning.order import Desired, Kind, Order, OwnerOrder, Shown
 from control_plane.provisioning.outbox import (
@@ -12,11 +13,13 @@ from control_plane.provisioning.outbox import (
     resend,
 )
 from control_plane.provisioning.outcome import OnSettled, Outcome
+from control_plane.provisioning.pace import Pace
 from control_plane.provisioning.service import (
     UNFINISHED,
     Progress,
     cancel,
     current_operation,
+    lock,
     operation,
     operations,
     progress,
@@ -26,13 +29,17 @@ from control_plane.provisioning.service import (
     steps,
     want,
 )
+from control_plane.provisioning.steps import STEPS, StepSpec
+from control_plane.provisioning.world import World
 from kit.pages import Page
 
 __all__ = [
+    "STEPS",
     "UNFINISHED",
     "Deliver",
     "Desired",
     "Kind",
+    "Loop",
     "Mail",
     "OnSettled",
     "Operation",
@@ -40,16 +47,20 @@ __all__ = [
     "Outbox",
     "Outcome",
     "OwnerOrder",
+    "Pace",
     "Page",
     "Progress",
     "Provisioning",
     "Shown",
     "Step",
+    "StepSpec",
+    "World",
     "cancel",
     "current_operation",
     "deliver_due",
     "enqueue_mail",
     "forget_mails",
+    "lock",
     "operation",
     "operations",
     "parked_mails",

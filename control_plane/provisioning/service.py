@@ -160,6 +160,11 @@ def current_operation(session: Session, organisation_id: UUID) -> Operation | No
     return session.scalar(query.execution_options(populate_existing=True))
 
 
+def lock(session: Session, organisation_id: UUID) -> None:
+    """Take the loop's row before any row of one's own: the loop takes them in this order too, so none deadlocks."""
+    session.execute(select(Provisioning.fence).where(Provisioning.organisation_id == organisation_id).with_for_update())
+
+
 def _locked(session: Session, organisation_id: UUID) -> Provisioning:
     query = select(Provisioning).where(Provisioning.organisation_id == organisation_id).with_for_update()
     found = session.scalar(query.execution_options(populate_existing=True))

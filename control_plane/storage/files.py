@@ -19,20 +19,20 @@ class FileObjectStore:
         """The store whose files lie under `root`."""
         return cls(FileStore(Path(root)))
 
-    def ensure_account(self, account: str, key: AccessKey) -> bool:
+    def ensure_account(self, account: str, key: AccessKey, fence: int) -> bool:
         """See `ObjectStore`."""
         with _disk():
-            return self.store.ensure_account(account, key.key_id, key.secret)
+            return self.store.ensure_account(account, key.key_id, key.secret, fence)
 
-    def ensure_bucket(self, bucket: str, account: str, quota_bytes: int | None) -> bool:
+    def ensure_bucket(self, bucket: str, account: str, quota_bytes: int | None, fence: int) -> bool:
         """See `ObjectStore`."""
         with _disk():
-            return self.store.ensure_bucket(bucket, account, quota_bytes)
+            return self.store.ensure_bucket(bucket, account, quota_bytes, fence)
 
-    def ensure_mode(self, account: str, mode: Mode) -> bool:
+    def ensure_mode(self, account: str, mode: Mode, fence: int) -> bool:
         """See `ObjectStore`."""
         with _disk():
-            return self.store.ensure_mode(account, mode)
+            return self.store.ensure_mode(account, mode, fence)
 
     def usage(self, bucket: str, account: str) -> Usage | None:
         """See `ObjectStore`."""
@@ -42,10 +42,10 @@ class FileObjectStore:
                 return None
             return Usage(self.store.used(bucket), row.quota_bytes, owner.mode)
 
-    def remove(self, bucket: str, account: str) -> bool:
+    def remove(self, bucket: str, account: str, fence: int) -> bool:
         """See `ObjectStore`."""
         with _disk():
-            return self.store.remove(account, bucket)
+            return self.store.remove(account, bucket, fence)
 
     def inventory(self) -> tuple[set[str], set[str]]:
         """See `ObjectStore`."""

@@ -29,21 +29,24 @@ class Usage(msgspec.Struct, frozen=True):
 
 
 class ObjectStore(Protocol):
-    """The administrator's side of an object store. Each `ensure…` answers True when it had to change something."""
+    """The administrator's side of an object store. Each `ensure…` answers True when it had to change something.
 
-    def ensure_account(self, account: str, key: AccessKey) -> bool:
+    `fence` is the caller's lease: a store that can remember it turns older ones away with `Unavailable("fenced")`.
+    """
+
+    def ensure_account(self, account: str, key: AccessKey, fence: int) -> bool:
         """The account exists and holds the key."""
 
-    def ensure_bucket(self, bucket: str, account: str, quota_bytes: int | None) -> bool:
+    def ensure_bucket(self, bucket: str, account: str, quota_bytes: int | None, fence: int) -> bool:
         """The bucket exists, is the account's, and has this hard limit in bytes."""
 
-    def ensure_mode(self, account: str, mode: Mode) -> bool:
+    def ensure_mode(self, account: str, mode: Mode, fence: int) -> bool:
         """The account is open, may only read, or may do nothing, from its next request on."""
 
     def usage(self, bucket: str, account: str) -> Usage | None:
         """What the store counts, or None when there is no such bucket."""
 
-    def remove(self, bucket: str, account: str) -> bool:
+    def remove(self, bucket: str, account: str, fence: int) -> bool:
         """Bucket, objects, keys and account are gone."""
 
     def inventory(self) -> tuple[set[str], set[str]]:
