@@ -43,8 +43,8 @@ def ensure_database(admin_url: str, name: str, *, role: str | None = None, passw
                 sql.SQL("{} role {} login password {}").format(verb, sql.Identifier(role), sql.Literal(password))
             )
         if not connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone():
-            owner = sql.Identifier(role) if role else sql.SQL("current_user")
-            connection.execute(sql.SQL("create database {} owner {}").format(sql.Identifier(name), owner))
+            owned = sql.SQL(" owner {}").format(sql.Identifier(role)) if role else sql.SQL("")
+            connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)) + owned)
 
 
 def ensure_cell(session: Session, vault: Vault, house: House, admin_url: str) -> None:
@@ -90,8 +90,8 @@ def prepare(house: House, settings: ControlPlaneSettings, admin_url: str) -> Non
     drawn = house.secrets()
     ensure_database(admin_url, CONTROL, role=CONTROL, password=drawn["control_password"])
     ensure_database(admin_url, CELL_DATABASE)
-    engine = open_engine(settings.database_url, pool_size=2)
     vault = settings.vault()
+    engine = open_engine(settings.database_url, pool_size=2, vault=vault)
     try:
         upgrade(engine)
         with transaction(engine) as session:

@@ -1,5 +1,6 @@
 """The way into the embedded mode: one call, words for people on standard output, the log in var/log."""
 
+import os
 from pathlib import Path
 
 from control_plane.embedded.house import House, port_from_env
@@ -17,6 +18,8 @@ def up(port: int | None = None, folder: Path | None = None) -> int:
 
     `port` is PARVIS_PORT unless given. What keeps it from starting is told in plain words, with exit code 1.
     """
+    # Nobody else on this machine reads what is kept here.
+    os.umask(0o077)
     try:
         house = House((folder or Path.cwd()).resolve(), port or port_from_env())
         level = log_level()
