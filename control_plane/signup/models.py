@@ -10,7 +10,7 @@ from kit.db import Base
 
 
 class SignupRequest(Base):
-    """A visitor's wish for a workspace. The mailed link is single-use; the browser keeps `progress_hash` to come back."""
+    """A visitor's wish for a workspace. The mailed link works once; the browser keeps `progress_hash`'s secret."""
 
     __tablename__ = "signup_request"
     __table_args__ = (Index(None, "email", "created_at"), Index(None, "ip", "created_at"))
