@@ -1,0 +1,82 @@
+# `make up` runs the whole product, `make test` tests it, `make check` checks all that CI checks.
+# Each set-up step leaves a stamp named after what it was made from, so that a second run is instant.
+
+SHELL := /bin/bash
+VENV := .venv
+PY := $(VENV)/bin/python
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3.14 python3,$(if $(shell command -v $(name) 2>/dev/null),$(name))))
+PIP := $(PY) -m pip --disable-pip-version-check -q
+
+hash = $(shell cat $(1) 2>/dev/null | sha256sum | cut -c1-16)
+RUNTIME := $(VENV)/.runtime-$(call hash,requirements.lock pyproject.toml)
+DEVELOPMENT := $(VENV)/.development-$(call hash,requirements-dev.lock pyproject.toml)
+
+.PHONY: help up test check bench soak assets lock pictures clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make up      run Parvis (PARVIS_PORT moves it from 8080); Ctrl C stops it"
+	@echo "make test    set up what the tests need, and run them"
+	@echo "make check   lint, types, import contracts, templates and translations"
+	@echo "make bench   measure how fast an organisation is made"
+	@echo "make soak    the long runs"
+	@echo "make lock    lock the dependencies anew (needs uv)"
+	@echo "make clean   remove what was set up here; data in var/ stays"
+
+$(PY):
+	@if [ -z "$(PYTHON)" ]; then \
+	  echo "make: no python3 was found. Install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; fi
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "make: $(PYTHON) is $$($(PYTHON) -V 2>&1); Parvis needs Python 3.11 or newer: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "make: $(PYTHON) cannot make virtual environments. The cure on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Making the virtual environment …"
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV)
+
+$(RUNTIME): | $(PY)
+	@echo "Installing the locked dependencies …"
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@rm -f $(VENV)/.runtime-* && touch $@
+
+$(DEVELOPMENT): $(RUNTIME)
+	@echo "Installing what the tests need …"
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@rm -f $(VENV)/.development-* && touch $@
+
+assets: $(RUNTIME)
+	@$(PY) -m kit.interface.assets
+
+up: $(RUNTIME) assets
+	@exec $(VENV)/bin/parvis up
+
+test: $(DEVELOPMENT) assets
+	@$(PY) -m pytest -m "not soak" $(ARGS)
+
+check: $(DEVELOPMENT) assets
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports --no-cache
+	$(PY) -m kit.interface.check
+
+bench: $(DEVELOPMENT) assets
+	@$(PY) -m tests.bench $(ARGS)
+
+soak: $(DEVELOPMENT) assets
+	@$(PY) -m pytest -m soak --timeout 3600 $(ARGS)
+
+pictures: $(DEVELOPMENT) assets
+	@$(PY) scripts/pictures.py
+
+# Lock files carry hashes and no download addresses.
+UV ?= uv
+LOCK := $(UV) pip compile -q pyproject.toml --extra embedded --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11
+lock:
+	$(LOCK) -o requirements.lock
+	$(LOCK) --group dev -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf kit/interface/node_modules kit/interface/build
