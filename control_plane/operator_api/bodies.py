@@ -49,7 +49,7 @@ class NewOrganisation(Body, kw_only=True):
     offer: OfferCode
     admin: Admin
     siret: Annotated[
-        str | None, Meta(description="14 digits; public-sector offers want it.", examples=["21920072600019"])
+        str | None, Meta(description="14 digits; public-sector offers want it.", examples=["21750001600019"])
     ] = None
     entity_kind: Annotated[str | None, Meta(description="What kind of public body it is.", examples=["commune"])] = None
     locale: Annotated[Literal["fr", "en"], Meta(description="The language of its first mails.")] = "fr"

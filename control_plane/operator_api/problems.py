@@ -13,7 +13,7 @@ from control_plane.operator_api.limits import Allowance
 from control_plane.operator_api.reading import explained
 from kit import logs
 from kit.errors import Refusal, Refusals, Unavailable
-from kit.interface import locale_of, translator
+from kit.interface import N_, locale_of, translator
 from kit.web import request_id
 
 MEDIA_TYPE = "application/problem+json"
@@ -25,10 +25,10 @@ CODES = {
     415: "unsupported_media_type",
 }
 WORDS = {
-    400: "This request cannot be read; see the documentation.",
-    404: "This does not exist, or is kept for other people.",
-    405: "This address does not take that method.",
-    413: "This request is too large.",
+    400: N_("This request cannot be read; see the documentation."),
+    404: N_("This does not exist, or is kept for other people."),
+    405: N_("This address does not take that method."),
+    413: N_("This request is too large."),
 }
 
 log = logs.get("operator_api")
@@ -113,9 +113,16 @@ def refusals(request: Request[Any, Any, Any], error: Refusals) -> Response[bytes
 def validation(request: Request[Any, Any, Any], error: ValidationException) -> Response[bytes]:
     """A query or a header that has the wrong type."""
     items = error.extra if isinstance(error.extra, list) else []
-    found = [explained(str(item.get("message", "")), str(item.get("key", "query"))) for item in items]
+    found = [explained(str(item.get("message", "")), _on_the_wire(request, str(item.get("key", "")))) for item in items]
     whole = Refusal("invalid_parameter", "Some parameters need another look.", status=400)
     return answer(request, _Told(whole, found))
+
+
+def _on_the_wire(request: Request[Any, Any, Any], key: str) -> str:
+    """The name that the caller knows, where the handler's own differs."""
+    field = request.route_handler.parsed_fn_signature.parameters.get(key)
+    definition = field.kwarg_definition if field else None
+    return str(getattr(definition, "name", None) or key or "query")
 
 
 def http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
@@ -123,7 +130,7 @@ def http(request: Request[Any, Any, Any], error: HTTPException) -> Response[byte
     if error.status_code >= 500:
         return unexpected(request, error)
     status = error.status_code
-    whole = Refusal(CODES.get(status, "refused"), WORDS.get(status, "This request was refused."), status=status)
+    whole = Refusal(CODES.get(status, "refused"), WORDS.get(status, N_("This request was refused.")), status=status)
     kept = {name: value for name, value in (error.headers or {}).items() if name.lower() in {"allow", "retry-after"}}
     return answer(request, _Told(whole, [], kept))
 

@@ -9,39 +9,40 @@ from litestar import Request
 from control_plane.audit import Actor
 from control_plane.identity import ApiToken
 from kit.errors import Refusal, Refusals
+from kit.interface import N_
 
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 # msgspec's sentences → a stable code and words that name the cure.
 SENTENCES: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
     (re.compile(pattern), code, message)
     for pattern, code, message in (
-        (r"missing required field", "missing", "This field is required."),
-        (r"Expected `str` of length >= (?P<least>\d+)", "too_short", "Write at least {least} characters."),
-        (r"Expected `str` of length <= (?P<most>\d+)", "too_long", "Write at most {most} characters."),
-        (r"Expected `array` of length >= (?P<least>\d+)", "too_few", "Give at least {least}."),
-        (r"Expected `array` of length <= (?P<most>\d+)", "too_many", "Give at most {most}."),
-        (r"Expected `\w+` >= (?P<least>[-\d.]+)", "too_small", "Give {least} or more."),
-        (r"Expected `\w+` <= (?P<most>[-\d.]+)", "too_large", "Give {most} or less."),
+        (r"missing required field", "missing", N_("This field is required.")),
+        (r"Expected `str` of length >= (?P<least>\d+)", "too_short", N_("Write at least {least} characters.")),
+        (r"Expected `str` of length <= (?P<most>\d+)", "too_long", N_("Write at most {most} characters.")),
+        (r"Expected `array` of length >= (?P<least>\d+)", "too_few", N_("Give at least {least}.")),
+        (r"Expected `array` of length <= (?P<most>\d+)", "too_many", N_("Give at most {most}.")),
+        (r"Expected `\w+` >= (?P<least>[-\d.]+)", "too_small", N_("Give {least} or more.")),
+        (r"Expected `\w+` <= (?P<most>[-\d.]+)", "too_large", N_("Give {most} or less.")),
         (
             r"matching regex (?P<pattern>.+?)(?: - at|$)",
             "wrong_form",
-            "This does not have the expected form: {pattern}.",
+            N_("This does not have the expected form: {pattern}."),
         ),
-        (r"Invalid enum value", "unknown_value", "This value is not one of those allowed; see the documentation."),
-        (r"Invalid (?:RFC3339 encoded date|date)\b", "wrong_date", "Write a date as in 2027-03-31."),
+        (r"Invalid enum value", "unknown_value", N_("This value is not one of those allowed; see the documentation.")),
+        (r"Invalid (?:RFC3339 encoded date|date)\b", "wrong_date", N_("Write a date as in 2027-03-31.")),
         (
             r"Invalid RFC3339|timezone",
             "wrong_time",
-            "Write a date, a time and an offset, as in 2027-03-01T00:00:00+01:00.",
+            N_("Write a date, a time and an offset, as in 2027-03-01T00:00:00+01:00."),
         ),
-        (r"Invalid UUID", "wrong_id", "Write an identifier as in 01890a5d-ac96-774b-bcce-b302099a8057."),
-        (r"Expected `str(?: \| null)?`", "wrong_type", "Write text, between quotation marks."),
-        (r"Expected `int(?: \| null)?`", "wrong_type", "Write a whole number, without quotation marks."),
-        (r"Expected `float(?: \| null)?`", "wrong_type", "Write a number, without quotation marks."),
-        (r"Expected `bool(?: \| null)?`", "wrong_type", "Write true or false, without quotation marks."),
-        (r"Expected `array(?: \| null)?`", "wrong_type", "Write a list, between square brackets."),
-        (r"Expected `object(?: \| null)?`", "wrong_type", "Write an object, between curly brackets."),
-        (r"out of range", "too_large", "This number is too large."),
+        (r"Invalid UUID", "wrong_id", N_("Write an identifier as in 01890a5d-ac96-774b-bcce-b302099a8057.")),
+        (r"Expected `str(?: \| null)?`", "wrong_type", N_("Write text, between quotation marks.")),
+        (r"Expected `int(?: \| null)?`", "wrong_type", N_("Write a whole number, without quotation marks.")),
+        (r"Expected `float(?: \| null)?`", "wrong_type", N_("Write a number, without quotation marks.")),
+        (r"Expected `bool(?: \| null)?`", "wrong_type", N_("Write true or false, without quotation marks.")),
+        (r"Expected `array(?: \| null)?`", "wrong_type", N_("Write a list, between square brackets.")),
+        (r"Expected `object(?: \| null)?`", "wrong_type", N_("Write an object, between curly brackets.")),
+        (r"out of range", "too_large", N_("This number is too large.")),
     )
 )
 

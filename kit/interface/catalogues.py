@@ -27,8 +27,8 @@ msgstr ""
 "Plural-Forms: nplurals=2; plural=(n > 1);\\n"
 
 """
-# What speaks to programs and to terminals only: English.
-ENGLISH = frozenset({"control_plane/operator_api", "control_plane/commands"})
+# What speaks to terminals only: English.
+ENGLISH = frozenset({"control_plane/commands"})
 
 
 def room_of(path: Path) -> str | None:

@@ -15,6 +15,7 @@ from control_plane.operator_api.idempotency import Once
 from control_plane.operator_api.presenting import cell_view
 from control_plane.operator_api.schemas import CellList, CellView, CheckView, Verification
 from kit.db import vault_of
+from kit.errors import Refusal, not_found
 
 
 class CellController(Controller):
@@ -31,7 +32,7 @@ class CellController(Controller):
     @get("/{name:str}", guards=[requires(Scope.CELLS_READ)], sync_to_thread=True)
     def show_cell(self, session: NamedDependency[Session], name: FromPath[str]) -> CellView:
         """Show a cell with its databases."""
-        return cell_view(placement.cell(session, name))
+        return cell_view(_cell(session, name))
 
     @post("/", guards=[requires(Scope.CELLS_WRITE)], sync_to_thread=True)
     def add_cell(
@@ -59,9 +60,17 @@ class CellController(Controller):
     @post("/{name:str}/verification", guards=[requires(Scope.CELLS_READ)], status_code=200, sync_to_thread=True)
     def verify_cell(self, session: NamedDependency[Session], name: FromPath[str]) -> Verification:
         """Prove that the cell's databases are prepared and closed as they must be. Changes nothing."""
-        found = placement.verify(session, vault_of(session), name)
+        found = placement.verify(session, vault_of(session), _cell(session, name).name)
         checks = [CheckView(database=one.database, name=one.name, ok=one.ok, detail=one.detail) for one in found]
         return Verification(ok=bool(checks) and all(one.ok for one in checks), checks=checks)
+
+
+def _cell(session: Session, name: str) -> placement.CellView:
+    try:
+        return placement.cell(session, name)
+    except Refusal as refusal:
+        # A name in the address is a place, not an input.
+        raise not_found("cell") from refusal
 
 
 def _added(session: Session, data: NewCell, actor: Actor) -> Response[CellView]:
@@ -71,6 +80,7 @@ def _added(session: Session, data: NewCell, actor: Actor) -> Response[CellView]:
 
 
 def _database(session: Session, name: str, data: NewDatabase, actor: Actor) -> Response[CellView]:
+    _cell(session, name)
     placement.add_database(session, vault_of(session), name, data.url, data.capacity, data.spares, actor)
     return _created(placement.cell(session, name))
 
