@@ -47,7 +47,7 @@ def _visit(engine: Engine, databases: Databases, view: DatabaseView, seconds: fl
             contract.build_slots(1)
             built += 1
         seen = Visit(view.name, before + built, built)
-        version = contract.health().schema_version
+        version: str | None = contract.health().schema_version
     except Unavailable as error:
         log.warning("cell_database_trouble", database=view.name, code=error.code)
         seen, version = Visit(view.name, view.spares_seen, 0, error.code), view.schema_version

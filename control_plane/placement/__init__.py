@@ -12,8 +12,18 @@ from control_plane.placement.databases import (
     tenant_app_url,
     verify,
 )
-from control_plane.placement.service import cell, cells, choose, fits, note_slot, place, release, residents, where
-from control_plane.placement.tickets import ensure_ticket_key, ticket_key
+from control_plane.placement.service import (
+    cell,
+    cells,
+    choose,
+    fits,
+    note_slot,
+    place,
+    placements,
+    release,
+    residents,
+    where,
+)
 from control_plane.placement.views import CellView, Check, DatabaseView, Place
 
 __all__ = [
@@ -28,18 +38,17 @@ __all__ = [
     "cell",
     "cells",
     "choose",
-    "ensure_ticket_key",
     "fits",
     "note_seen",
     "note_slot",
     "note_trouble",
     "open_cell",
     "place",
+    "placements",
     "release",
     "residents",
     "set_spares",
     "tenant_app_url",
-    "ticket_key",
     "verify",
     "where",
 ]

@@ -13,7 +13,6 @@ from control_plane import audit
 from control_plane.audit import Actor
 from control_plane.placement.models import Cell, CellDatabase
 from control_plane.placement.service import cell as cell_called
-from control_plane.placement.tickets import ensure_ticket_key
 from control_plane.placement.views import CellView, Check, DatabaseView
 from kit.errors import Refusal, Unavailable
 from kit.ids import new_id
@@ -76,9 +75,7 @@ def add_database(  # noqa: PLR0917 - as a form has them
     if session.scalar(select(CellDatabase.id).where(CellDatabase.name == name)):
         message = "A database called {database} belongs to a cell already."
         raise Refusal("database_exists", message, field="admin_url", status=409, database=name)
-    database = Contract(admin_url)
-    app_url = database.prepare()
-    ensure_ticket_key(vault, database)
+    app_url = Contract(admin_url).prepare()
     row = CellDatabase(
         id=new_id(),
         cell_id=cell.id,

@@ -128,3 +128,19 @@ def residents(cell_name: str) -> Select[UUID]:
     """The ids of the organisations that live in a cell, as a query to be part of another."""
     query = select(Placement.organisation_id).join(Cell, Cell.id == Placement.cell_id)
     return query.where(Cell.name == cell_name)
+
+
+def placements(session: Session) -> dict[UUID, Place]:
+    """Where everybody lives."""
+    query = (
+        select(Placement, Cell.name, Cell.region, CellDatabase.name)
+        .join(Cell, Cell.id == Placement.cell_id)
+        .join(CellDatabase, CellDatabase.id == Placement.cell_database_id)
+        .execution_options(populate_existing=True)
+    )
+    return {
+        row.organisation_id: Place(
+            row.organisation_id, row.cell_id, cell_name, region, row.cell_database_id, database, row.slot
+        )
+        for row, cell_name, region, database in session.execute(query)
+    }

@@ -1,8 +1,10 @@
 """Making what is wanted true: desired state, the ledger of steps, the loop, the outbox."""
 
+from control_plane.provisioning.ledger import due, seconds_to_next
 from control_plane.provisioning.loop import Loop
 from control_plane.provisioning.models import Operation, Outbox, Provisioning, Step
 from control_plane.provisioning.order import Desired, Kind, Order, OwnerOrder, Shown
+from control_plane.provisioning.orphans import Orphan, orphans
 from control_plane.provisioning.outbox import (
     Deliver,
     Mail,
@@ -44,6 +46,7 @@ __all__ = [
     "OnSettled",
     "Operation",
     "Order",
+    "Orphan",
     "Outbox",
     "Outcome",
     "OwnerOrder",
@@ -58,17 +61,20 @@ __all__ = [
     "cancel",
     "current_operation",
     "deliver_due",
+    "due",
     "enqueue_mail",
     "forget_mails",
     "lock",
     "operation",
     "operations",
+    "orphans",
     "parked_mails",
     "progress",
     "recheck",
     "resend",
     "retry",
     "roll_back",
+    "seconds_to_next",
     "steps",
     "want",
 ]

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, func, select, update
+from sqlalchemy import ColumnElement, Row, case, func, select, update
 from sqlalchemy.orm import Session
 
 from control_plane.provisioning.models import Operation, Provisioning, Step
@@ -66,7 +66,12 @@ def claim(session: Session, organisation_id: UUID, lease: timedelta) -> Wish | N
     taken = (
         update(Provisioning)
         .where(Provisioning.organisation_id == free.scalar_subquery())
-        .values(fence=Provisioning.fence + 1, lease_until=func.now() + lease)
+        .values(
+            fence=Provisioning.fence + 1,
+            # A lease that nobody gave back: its worker died or froze here, which counts as an attempt.
+            attempts=Provisioning.attempts + case((Provisioning.lease_until.is_not(None), 1), else_=0),
+            lease_until=func.now() + lease,
+        )
         .returning(*COLUMNS)
     )
     return _wish(session.execute(taken).first())
@@ -76,6 +81,16 @@ def due(session: Session, limit: int) -> list[UUID]:
     """Rows that nobody works on and whose time has come, the longest waiting first."""
     query = select(Provisioning.organisation_id).where(*_due()).order_by(Provisioning.wake_at).limit(limit)
     return list(session.scalars(query))
+
+
+def seconds_to_next(session: Session) -> float | None:
+    """How long until a row is due; None if none waits. Rows under a lease wait for its end."""
+    when = func.greatest(Provisioning.wake_at, Provisioning.lease_until)
+    query = select(func.extract("epoch", func.min(when) - func.clock_timestamp())).where(
+        Provisioning.wake_at.is_not(None)
+    )
+    found = session.scalar(query)
+    return None if found is None else float(found)
 
 
 def hold_on(session: Session, wish: Wish, lease: timedelta, **values: Any) -> Wish | None:

@@ -94,7 +94,19 @@ class Loop:
     def _claim(self, organisation_id: UUID) -> Turn | None:
         with transaction(self.engine) as session:
             wish = ledger.claim(session, organisation_id, self.pace.lease)
-            return None if wish is None else self._turn(session, wish)
+            if wish is None:
+                return None
+            turn = self._turn(session, wish)
+            deaths = wish.attempts >= self.pace.attempts and turn.operation_id is not None and turn.steps
+            return self._give_up(session, turn) if deaths else turn
+
+    def _give_up(self, session: Session, turn: Turn) -> Turn | None:
+        """Workers have died at this step again and again: it counts as failed, before it kills one more."""
+        lost = Trouble("worker_lost", "The worker stopped in the middle of this step, several times.", final=False)
+        if not settling.trouble(session, turn.wish, turn.steps[0], lost, self.ways):
+            return None
+        newest = ledger.hold_on(session, turn.wish, self.pace.lease, attempts=0)
+        return None if newest is None else self._turn(session, newest)
 
     def _turn(self, session: Session, wish: Wish) -> Turn:
         """What is to be done for a wish, with its first step marked as running."""
