@@ -136,7 +136,7 @@ class Writer:
                 _("Its files are kept for {days} days, until {day}, and then erased for good.").format(
                     days=NOTICE_DAYS, day=until
                 ),
-                _("To export the data or to stop the closure, answer this mail before that day."),
+                _("To get the data or to stop the closure, answer this mail before that day."),
             ],
         )
 
@@ -154,7 +154,7 @@ class Writer:
                 _("The trial of “{name}” ends on {day}.").format(
                     name=mail.payload["organisation"], day=_day(mail.payload.get("trial_ends_at"), locale)
                 ),
-                _("Without an order the workspace then becomes read only: everybody can still read and export."),
+                _("Without an order the workspace then becomes read only: everybody can still read and download."),
                 _("To go on, answer this mail."),
             ],
             (_("Open the workspace"), self.settings.workspace_url(mail.payload["address"])),
@@ -169,7 +169,7 @@ class Writer:
             _("Your trial has ended: “{name}” is read only").format(name=mail.payload["organisation"]),
             [
                 _("Hello {person},").format(person=mail.payload["name"]),
-                _("From today the workspace is read only. Nothing has been deleted; everybody can read and export."),
+                _("From today the workspace is read only. Nothing has been deleted; everybody can read and download."),
                 _("To go on working, answer this mail: the workspace opens again as soon as we have your order."),
             ],
             (_("Open the workspace"), self.settings.workspace_url(mail.payload["address"])),
