@@ -12,7 +12,7 @@ from litestar.datastructures import Cookie
 from markupsafe import Markup
 
 from kit.interface.formats import filters
-from kit.interface.i18n import COOKIE, LOCALES, NAMES, ROOT, locale_of, translator
+from kit.interface.i18n import COOKIE, LOCALES, NAMES, ROOT, french, locale_of, translator
 from kit.interface.icons import NAMES as ICONS
 from kit.interface.static_files import asset
 
@@ -100,7 +100,8 @@ def environment(locale: str) -> Environment:
         words=words.words,
         locale_names=NAMES,
     )
-    made.filters.update(filters(locale))
+    # For words that come from a database: what our catalogues have is set already.
+    made.filters.update(filters(locale), typeset=french if locale == "fr" else str)
     return made
 
 
