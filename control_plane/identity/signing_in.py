@@ -91,6 +91,18 @@ def sign_in_by_code(session: Session, signed: SignedIn, code: str, client: Clien
     return complete(session, staff, client, "code", replaces=token)
 
 
+def prove_password(session: Session, staff: Staff, password: str) -> Refusal | None:
+    """Whether a signed-in person knows their password, before it is changed; tries are counted here too."""
+    now = datetime.now(UTC)
+    tries = attempts.count(session, "password", str(staff.id), now=now)
+    if tries.paused:
+        return attempts.paused(tries, now)
+    if not verify_password(staff.password, password):
+        return Refusal("password_wrong", "This is not your present password.", field="password")
+    attempts.forget(session, "password", str(staff.id))
+    return None
+
+
 def use_code(session: Session, staff: Staff, code: str) -> bool:
     """Whether the code is right; it is then used up. The caller holds the row's lock."""
     if staff.totp_sealed is None:

@@ -1,0 +1,203 @@
+"""How the portal names and paints what other rooms store: states, steps, kinds of operations, events."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from control_plane.portal.entries import PARIS
+from kit.interface import N_
+
+
+@dataclass(frozen=True)
+class Look:
+    """State = text + icon + colour."""
+
+    text: str
+    tone: str
+    icon: str = "circle"
+    spin: bool = False
+
+
+STATES: dict[str, Look] = {
+    "ordered": Look(N_("Ordered"), "info", "clock"),
+    "provisioning": Look(N_("Being prepared"), "info", spin=True),
+    "live": Look(N_("Live"), "ok", "circle-check"),
+    "read_only": Look(N_("Read-only"), "warn", "eye"),
+    "suspended": Look(N_("Suspended"), "bad", "pause"),
+    "closing": Look(N_("Closing"), "plain", "clock"),
+    "erased": Look(N_("Erased"), "plain", "trash"),
+    "failed": Look(N_("Failed"), "bad", "circle-x"),
+}
+
+OPERATION_STATES: dict[str, Look] = {
+    "pending": Look(N_("Waiting"), "info", "clock"),
+    "running": Look(N_("Under way"), "info", spin=True),
+    "succeeded": Look(N_("Done"), "ok", "circle-check"),
+    "failed": Look(N_("Failed"), "bad", "circle-x"),
+    "cancelled": Look(N_("Cancelled"), "plain", "ban"),
+    "superseded": Look(N_("Replaced by a later one"), "plain", "arrow-right"),
+}
+
+KINDS: dict[str, str] = {
+    "create": N_("Create the workspace"),
+    "change": N_("Apply changes"),
+    "suspend": N_("Suspend"),
+    "resume": N_("Resume"),
+    "read_only": N_("Make read-only"),
+    "close": N_("Close"),
+    "reopen": N_("Reopen"),
+    "erase": N_("Erase"),
+    "verify": N_("Verify and mend"),
+}
+
+STEPS: dict[str, str] = {
+    "slot": N_("A schema and a role of its own in the cell's database"),
+    "storage": N_("Storage account, bucket and quota"),
+    "owner": N_("The first administrator"),
+    "route": N_("Publish the address; the workspace answers"),
+    "remove_route": N_("Take the address away; nothing answers any more"),
+    "remove_storage": N_("Remove files, bucket and storage account"),
+    "remove_slot": N_("Remove the schema and its role"),
+}
+
+HOLDS: dict[str, str] = {
+    "contract": N_("Contract"),
+    "billing": N_("Billing"),
+    "technical": N_("Technical"),
+}
+
+EFFECTS: dict[str, str] = {
+    "read_only": N_("Read-only until it is lifted"),
+    "suspended": N_("Closed to everybody until it is lifted"),
+}
+
+FLAGS: dict[str, str] = {
+    "siret_missing": N_("Public sector without a SIRET: to check"),
+    "siret_known": N_("Another organisation has the same SIRET"),
+    "look_alike": N_("The address looks like another one"),
+    "disposable_email": N_("The e-mail's domain is a disposable one"),
+}
+
+ROLES: dict[str, str] = {
+    "sales": N_("sales"),
+    "support": N_("support"),
+    "operator": N_("operator"),
+    "auditor": N_("auditor"),
+}
+
+VERBS: dict[str, str] = {
+    "organisation.ordered": N_("Organisation ordered"),
+    "organisation.provisioning": N_("Preparation began"),
+    "organisation.live": N_("Workspace live"),
+    "organisation.read_only": N_("Workspace read-only"),
+    "organisation.suspended": N_("Workspace suspended"),
+    "organisation.closing": N_("Workspace closing"),
+    "organisation.erased": N_("Everything erased"),
+    "organisation.failed": N_("Preparation failed and was undone"),
+    "organisation.hold_placed": N_("Hold placed"),
+    "organisation.hold_lifted": N_("Hold lifted"),
+    "organisation.renamed": N_("Name changed"),
+    "organisation.offer_changed": N_("Offer changed"),
+    "organisation.trial_extended": N_("Trial extended"),
+    "organisation.trial_ended": N_("Trial ended"),
+    "organisation.closing_asked": N_("Closing asked for"),
+    "organisation.reopening_asked": N_("Reopening asked for"),
+    "organisation.erasure_asked": N_("Erasure asked for"),
+    "organisation.mended": N_("Drift found and mended"),
+    "operation.failed": N_("Operation failed"),
+    "operation.retried": N_("Operation tried again"),
+    "operation.cancelled": N_("Creation cancelled"),
+    "operation.rolled_back": N_("Creation rolled back"),
+    "cell.added": N_("Cell added"),
+    "cell.opened": N_("Cell opened to new organisations"),
+    "cell.closed": N_("Cell closed to new organisations"),
+    "cell.database_added": N_("Database added to a cell"),
+    "cell.spares_set": N_("Stock of spares set"),
+    "offer.published": N_("Version of an offer published"),
+    "offer.retired": N_("Offer no longer sold"),
+    "staff.created": N_("Member of staff created"),
+    "staff.disabled": N_("Member of staff disabled"),
+    "staff.reset": N_("Sign-in of a member of staff reset"),
+    "staff.role_changed": N_("Role of a member of staff changed"),
+    "staff.signed_in": N_("Signed in to the portal"),
+    "staff.sign_in_failed": N_("Sign-in to the portal refused"),
+    "staff.session_revoked": N_("Session ended from the account page"),
+    "staff.password_changed": N_("Password changed"),
+    "staff.codes_set_up": N_("One-time codes set up"),
+    "staff.codes_removed": N_("One-time codes removed"),
+    "staff.passkey_added": N_("Passkey added"),
+    "staff.passkey_removed": N_("Passkey removed"),
+    "token.issued": N_("API token issued"),
+    "token.revoked": N_("API token revoked"),
+    "token.rotated": N_("API token rotated"),
+}
+
+DONE: dict[str, str] = {
+    "ordered": N_("Organisation ordered"),
+    "asked": N_("Noted. The steps follow below."),
+    "trial": N_("Trial extended"),
+    "retried": N_("Trying again now"),
+    "verifying": N_("Looking for drift now"),
+    "published": N_("New version published"),
+    "revoked": N_("Token revoked"),
+    "session": N_("Session ended"),
+    "sessions": N_("All other sessions ended"),
+    "password": N_("Password changed"),
+    "passkey": N_("Passkey added"),
+    "passkey-removed": N_("Passkey removed"),
+    "codes": N_("One-time codes are on"),
+    "codes-removed": N_("One-time codes removed"),
+    "language": N_("Language changed"),
+}
+
+
+def state_look(state: str) -> Look:
+    """How a state of an organisation looks."""
+    return STATES.get(state, Look(state, "plain"))
+
+
+def operation_look(state: str) -> Look:
+    """How a state of an operation looks."""
+    return OPERATION_STATES.get(state, Look(state, "plain"))
+
+
+def flag_words(flag: str) -> tuple[str, str]:
+    """A flag's words, and what it names (`look_alike:sevres` → `sevres`)."""
+    name, _, about = flag.partition(":")
+    return FLAGS.get(name, name), about
+
+
+BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrom", "Chromium"), ("Safari", "Safari"))
+SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS", "macOS"),
+    ("Linux", "Linux"),
+)
+
+
+def browser_name(user_agent: str) -> str:
+    """What people call a browser: « Firefox, Linux »."""
+    found = [next((name for mark, name in table if mark in user_agent), "") for table in (BROWSERS, SYSTEMS)]
+    return ", ".join(name for name in found if name) or user_agent[:40] or "?"
+
+
+def clock(moment: datetime | None) -> str:
+    """The time of day in Paris, with its seconds."""
+    return moment.astimezone(PARIS).strftime("%H:%M:%S") if moment else ""
+
+
+GLOBALS = {
+    "state_look": state_look,
+    "operation_look": operation_look,
+    "flag_words": flag_words,
+    "KINDS": KINDS,
+    "STEPS": STEPS,
+    "HOLDS": HOLDS,
+    "EFFECTS": EFFECTS,
+    "VERBS": VERBS,
+    "ROLES": ROLES,
+    "DONE": DONE,
+}
+"""What the portal's templates know beside their context."""
