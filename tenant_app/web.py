@@ -10,13 +10,18 @@ from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Scope, Sen
 
 from kit import logs
 from kit.errors import Refusal
-from kit.interface import error_page, static_app, workspace_state_page
+from kit.interface import static_app, workspace_state_page
 from kit.settings import CellSettings
 from kit.web import Frame, client_ip, exception_handlers, health_routes, host_of, problem, wants_page
+from tenant_app.accounts import Account, Entrance
+from tenant_app.drive import Drive, Home, Trash
+from tenant_app.interface import answer_failure
+from tenant_app.members import Joining, Members
+from tenant_app.spaces import Spaces
 from tenant_app.tenancy import Directory, TenantRecord, admit, tenant
 
 # The rooms' routes. A room is served once it stands here.
-controllers: list[ControllerRouterHandler] = []
+controllers: list[ControllerRouterHandler] = [Entrance, Account, Home, Members, Joining, Spaces, Drive, Trash]
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", ""})
 HEALTH = frozenset({"/healthz", "/readyz"})
@@ -91,7 +96,7 @@ def create_app(settings: CellSettings, routes: list[ControllerRouterHandler] | N
     rooms = Litestar(
         [*(controllers if routes is None else routes), *health_routes({"directory": directory.check}), static_app],
         dependencies={"tenant": Provide(provide_tenant, sync_to_thread=False)},
-        exception_handlers=exception_handlers(error_page),
+        exception_handlers=exception_handlers(answer_failure),
         on_startup=[directory.start],
         on_shutdown=[directory.close],
         logging_config=None,

@@ -1,4 +1,4 @@
-"""What a slot's role may do in its own schema: each table by name, for enumerating a catalogue of 2,000 schemas is slow.
+"""What a slot's role may do in its own schema: each table by name, for walking a catalogue is slow.
 
 No TRUNCATE, REFERENCES or TRIGGER, and nothing that creates. The journal only grows.
 """
@@ -11,6 +11,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "credential": ROWS,
     "session": ROWS,
     "invitation": ROWS,
+    "attempt": ROWS,
     "space": ROWS,
     "access": ROWS,
     "node": ROWS,

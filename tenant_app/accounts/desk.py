@@ -1,0 +1,88 @@
+"""The desk: one request's transaction in its own tenant, and who asks. What a route admits stands beside its path."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from litestar import Request
+
+from kit.credentials import cookie_name
+from kit.errors import Refusal, not_found
+from kit.web import Csrf
+from kit.web.csrf import SAFE
+from tenant_app.accounts import sessions
+from tenant_app.interface import Role, Viewer
+from tenant_app.tenancy import Connection, TenantRecord, pool, read_only_refusal, tenant
+
+AnyRequest = Request[Any, Any, Any]
+
+COOKIE = "parvis"
+
+
+def token_of(request: AnyRequest) -> str | None:
+    """The session's token as the browser sent it."""
+    return request.cookies.get(cookie_name(request.scope["scheme"], COOKIE)) or None
+
+
+# The session's own 256 random bits make the token unguessable; the key keeps its uses apart.
+csrf = Csrf(b"parvis workspace forms", token_of)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """An open transaction as this tenant's role, and who asks. It commits when the handler is done."""
+
+    request: AnyRequest
+    tenant: TenantRecord
+    conn: Connection
+    viewer: Viewer
+
+
+def sign_in_needed() -> Refusal:
+    """Nobody is signed in, or no longer."""
+    return Refusal("sign_in_needed", "Please sign in: this session has ended.", status=401)
+
+
+def refuse_writes(request: AnyRequest, record: TenantRecord) -> None:
+    """In read-only everything can be read and exported, and nothing changes."""
+    writes = request.method not in SAFE
+    if writes and record.state == "read_only" and not request.route_handler.opt.get("always"):
+        raise read_only_refusal()
+
+
+@asynccontextmanager
+async def connection(request: AnyRequest) -> AsyncIterator[tuple[TenantRecord, Connection]]:
+    """A transaction in the tenant of this request's host, before anybody is known. Signing in works in read-only too."""
+    record = tenant(request)
+    async with pool(request).transaction(record, read_only=False) as conn:
+        yield record, conn
+
+
+@asynccontextmanager
+async def desk(request: AnyRequest) -> AsyncIterator[Desk]:
+    """Open the desk for whoever the route admits (`admits=Role.…`); a route that admits nobody by name is closed."""
+    admits = request.route_handler.opt.get("admits")
+    if admits is None:
+        raise not_found()
+    token = token_of(request)
+    if token is None:
+        raise sign_in_needed()
+    record = tenant(request)
+    # In a read-only workspace PostgreSQL itself refuses writes, but for what goes on even then.
+    closed = None if not request.route_handler.opt.get("always") else False
+    async with pool(request).transaction(record, read_only=closed) as conn:
+        viewer = await sessions.authenticate(conn, token, touch=record.state == "live")
+        _admit(request, viewer, admits)
+        assert viewer is not None
+        refuse_writes(request, record)
+        yield Desk(request, record, conn, viewer)
+
+
+def _admit(request: AnyRequest, viewer: Viewer | None, admits: Role) -> None:
+    if viewer is None or viewer.purpose != sessions.MEMBER:
+        raise sign_in_needed()
+    if not viewer.equipped and not request.route_handler.opt.get("unequipped"):
+        raise Refusal("set_up_needed", "Choose how you will sign in first.", status=401)
+    if viewer.role < admits:
+        raise Refusal("not_allowed", "Only an administrator of this workspace may do this.", status=403)

@@ -1,0 +1,32 @@
+"""The workspace's own record of who did what: it grows in the transaction of what it tells."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import bindparam, func, insert
+
+from kit.ids import new_id
+from tenant_app.accounts.desk import Desk
+from tenant_app.accounts.models import journal
+from tenant_app.tenancy import Connection, Q
+
+ADD = Q(
+    insert(journal).values(
+        id=bindparam("id"),
+        actor_id=bindparam("actor_id"),
+        verb=bindparam("verb"),
+        object_id=bindparam("object_id"),
+        data=bindparam("data"),
+        created_at=func.now(),
+    )
+)
+
+
+async def record(conn: Connection, actor: UUID | None, verb: str, of: UUID | None, **data: Any) -> None:
+    """One line: who did what to what."""
+    await ADD.run(conn, id=new_id(), actor_id=actor, verb=verb, object_id=of, data=data)
+
+
+async def note(desk: Desk, verb: str, of: UUID | None, **data: Any) -> None:
+    """One line about what this desk's viewer did."""
+    await record(desk.conn, desk.viewer.id, verb, of, **data)

@@ -1,0 +1,38 @@
+"""Who looks: a person, what he may do here, and the session he came with."""
+
+from datetime import datetime
+from enum import IntEnum
+from uuid import UUID
+
+import msgspec
+
+
+class Role(IntEnum):
+    """What a person may do; the same ladder stands for the whole workspace and for one space."""
+
+    GUEST = 0
+    MEMBER = 1
+    ADMINISTRATOR = 2
+    OWNER = 3
+
+
+class Viewer(msgspec.Struct, frozen=True):
+    """The person behind a request, as a query made after the request arrived found him."""
+
+    session_id: UUID
+    session_hash: str
+    purpose: str
+    verified_at: datetime | None
+    stale: bool
+    id: UUID
+    name: str
+    email: str
+    role: int
+    locale: str
+    tz: str
+    equipped: bool
+
+    @property
+    def administers(self) -> bool:
+        """He runs the workspace."""
+        return self.role >= Role.ADMINISTRATOR
