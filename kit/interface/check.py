@@ -4,6 +4,7 @@
 their French.
 """
 
+import importlib
 import re
 import sys
 from collections.abc import Iterator
@@ -31,7 +32,7 @@ AWAITED = frozenset(
     (
         *("board", "lane", "task", "meta", "room", "room-head", "stream", "message-tools", "thread", "composer"),
         *("chart", "chart-y", "chart-x", "chart-grid", "chart-line", "chart-area", "chart-limit", "chart-bar"),
-        *("key", "chain", "skeleton", "selection", "palette"),
+        *("key", "chain", "skeleton", "selection", "palette", "message", "mention"),
     )
 )
 CLASS = re.compile(r'\bclass="([^"]*)"')
@@ -48,6 +49,9 @@ def templates() -> Iterator[tuple[str, str]]:
 
 def parsing() -> Iterator[str]:
     """Every template compiles."""
+    for package in sorted({Path(folder).parent for folder in template_folders()[1:]}):
+        # A room may bring filters and functions of its own to its templates.
+        importlib.import_module(".".join(package.relative_to(ROOT).parts))
     loaded = environment("fr")
     for name in loaded.list_templates():
         try:
