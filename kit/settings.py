@@ -146,6 +146,27 @@ def _trusted_edges(env: Mapping[str, str]) -> frozenset[str]:
     return _read(env, "TRUSTED_EDGES", "IP addresses separated by commas", _addresses, default=",")
 
 
+def _smtp_url(env: Mapping[str, str]) -> str:
+    return _read(
+        env,
+        "SMTP_URL",
+        "an address such as smtp://user:password@mail.example:587 (smtps:// for TLS from the start)",
+        _url_of("smtp", "smtps"),
+        default="smtp://127.0.0.1:1025",
+        show=without_password,
+    )
+
+
+def _mail_from(env: Mapping[str, str]) -> str:
+    return _read(
+        env,
+        "MAIL_FROM",
+        "a sender such as Parvis <bonjour@parvis.example>",
+        _mailbox,
+        default="Parvis <bonjour@parvis.localhost>",
+    )
+
+
 def log_level(env: Mapping[str, str] | None = None) -> str:
     """PARVIS_LOG_LEVEL, INFO unless told."""
     return _read(os.environ if env is None else env, "LOG_LEVEL", "one of " + ", ".join(LEVELS), _level, default="INFO")
@@ -210,21 +231,8 @@ class ControlPlaneSettings:
                 show=without_password,
             ),
             workspace_suffix=_workspace_suffix(env),
-            smtp_url=_read(
-                env,
-                "SMTP_URL",
-                "an address such as smtp://user:password@mail.example:587 (smtps:// for TLS from the start)",
-                _url_of("smtp", "smtps"),
-                default="smtp://127.0.0.1:1025",
-                show=without_password,
-            ),
-            mail_from=_read(
-                env,
-                "MAIL_FROM",
-                "a sender such as Parvis <bonjour@parvis.example>",
-                _mailbox,
-                default="Parvis <bonjour@parvis.localhost>",
-            ),
+            smtp_url=_smtp_url(env),
+            mail_from=_mail_from(env),
             cell_file=_read(
                 env, "CELL_FILE", "a path", lambda value: Path(value) if value != "-" else None, default="-"
             ),
@@ -266,3 +274,18 @@ class CellSettings:
     def workspace_url(self, address: str) -> str:
         """Where the workspace at `address` is: scheme and port of the site, then address and suffix."""
         return _workspace_url(self.site_url, self.workspace_suffix, address)
+
+
+@dataclass(frozen=True)
+class CellWorkerSettings:
+    """What a cell's worker needs to know: what its tenant app knows, and where mails go."""
+
+    cell: CellSettings
+    smtp_url: str
+    mail_from: str
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
+        """Read the environment; raises SettingError at the first wrong setting."""
+        env = os.environ if env is None else env
+        return cls(cell=CellSettings.from_env(env), smtp_url=_smtp_url(env), mail_from=_mail_from(env))

@@ -120,6 +120,8 @@ async def open_session(
         ip=ip,
         agent=(agent or "")[:300] or None,
     )
+    if purpose == MEMBER:
+        await TOUCH_PERSON.run(conn, of=person)
     return token
 
 

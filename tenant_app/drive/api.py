@@ -74,7 +74,9 @@ class Drive(Room):
     """Whoever is in the space reads and adds; its members change."""
 
     @get("/drive/{where:uuid}", admits=Role.GUEST)
-    async def look(self, request: AnyRequest, where: UUID, sort: str = "name", cursor: str | None = None) -> Response[Any]:
+    async def look(
+        self, request: AnyRequest, where: UUID, sort: str = "name", cursor: str | None = None
+    ) -> Response[Any]:
         """A folder's things, or a file's versions."""
         async with desk(request) as d:
             place = await reach(d.conn, d.viewer, where)

@@ -107,7 +107,9 @@ async def form(request: AnyRequest, where: UUID) -> list[Arrived]:
         await drain(request)
         raise
     except MultipartError as error:
-        raise Refusal("form_broken", "This form could not be read. Reload the page and try again.", status=400) from error
+        raise Refusal(
+            "form_broken", "This form could not be read. Reload the page and try again.", status=400
+        ) from error
 
 
 class _Form:
@@ -122,7 +124,9 @@ class _Form:
         self.where = where
         self.received = 0
         self.events = self._events(
-            PushMultipartParser(options["boundary"], content_length=self.total, max_segment_count=MOST_FILES, strict=True)
+            PushMultipartParser(
+                options["boundary"], content_length=self.total, max_segment_count=MOST_FILES, strict=True
+            )
         )
         self.trusted = False
 

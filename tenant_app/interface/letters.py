@@ -1,0 +1,84 @@
+"""What the workspace's mails say, in the reader's language. Text and HTML are made of the same words."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kit.errors import Refusal
+from kit.interface import render, translator
+from kit.interface.i18n import Translator
+from kit.mail import Letter
+
+
+@dataclass(frozen=True)
+class Words:
+    """One mail before it is drawn."""
+
+    locale: str
+    organisation: str
+    subject: str
+    paragraphs: list[str]
+    action: tuple[str, str]
+    small: list[str] = field(default_factory=list)
+
+
+def _invitation(_: Translator, payload: Mapping[str, Any]) -> Words:
+    organisation, inviter = payload["organisation"], payload["inviter"]
+    return Words(
+        _.locale,
+        organisation,
+        _("{inviter} invites you to the workspace of {organisation}").format(inviter=inviter, organisation=organisation),
+        [
+            _("Hello,"),
+            _("{inviter} invites you to the workspace of {organisation}, to share files there.").format(
+                inviter=inviter, organisation=organisation
+            ),
+        ],
+        (_("Join the workspace"), payload["url"]),
+        [
+            _("The link works once, within seven days."),
+            _("You do not know {inviter}? Ignore this mail and nothing happens.").format(inviter=inviter),
+        ],
+    )
+
+
+def _password_reset(_: Translator, payload: Mapping[str, Any]) -> Words:
+    organisation = payload["organisation"]
+    return Words(
+        _.locale,
+        organisation,
+        _("Choose a new password for {organisation}").format(organisation=organisation),
+        [
+            _("Hello {name},").format(name=payload["name"]),
+            _("Somebody asked for a new password for your account in the workspace of {organisation}.").format(
+                organisation=organisation
+            ),
+        ],
+        (_("Choose a new password"), payload["url"]),
+        [
+            _("The link works once, within one hour."),
+            _("It was not you? Ignore this mail: your password stays as it is."),
+        ],
+    )
+
+
+KINDS: dict[str, Callable[[Translator, Mapping[str, Any]], Words]] = {
+    "invitation": _invitation,
+    "password_reset": _password_reset,
+}
+
+
+def letter(key: str, kind: str, to: str, locale: str, payload: Mapping[str, Any]) -> Letter:
+    """A mail of the outbox as it is sent; a kind that nobody writes is refused."""
+    write = KINDS.get(kind)
+    if write is None:
+        raise Refusal("unknown_mail", "No mail is known by the name of {kind}.", kind=kind)
+    words = write(translator(locale), payload)
+    return Letter(
+        key=key,
+        to=to,
+        subject=words.subject,
+        text=render(words.locale, "workspace/mails/mail.txt", mail=words),
+        html=render(words.locale, "workspace/mails/mail.html", mail=words),
+        locale=words.locale,
+    )
