@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -28,6 +29,7 @@ class Directory:
         self._sources: dict[str, Source] = {}
         self._pools: dict[str, TenantPool] = {}
         self._stamp: tuple[int, int] | None = None
+        self._closing = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.cell = CellFile(cell="", databases=())
 
@@ -43,9 +45,10 @@ class Directory:
 
     async def close(self) -> None:
         """Stop following and close the pools."""
+        self._closing.set()
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            # Not cancelled: it may be closing the pool of a database that has left.
+            await self._task
         for name in list(self._sources):
             await self._leave(name)
 
@@ -93,8 +96,10 @@ class Directory:
             raise Unavailable("directory_not_loaded", ", ".join(missing))
 
     async def _follow_file(self) -> None:
-        while True:
-            await asyncio.sleep(self._poll_seconds)
+        while not self._closing.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._poll_seconds):
+                    await self._closing.wait()
             try:
                 await self._read_file()
             except (OSError, ValueError) as error:

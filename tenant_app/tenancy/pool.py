@@ -36,8 +36,6 @@ LOST = (
     asyncpg.SerializationError,
     asyncpg.TransactionTimeoutError,
     asyncpg.IdleInTransactionSessionTimeoutError,
-    asyncpg.InvalidPasswordError,
-    asyncpg.InvalidCatalogNameError,
     ConnectionError,
     TimeoutError,
 )
@@ -208,7 +206,7 @@ class TenantPool:
         self._opened += 1
         try:
             return _Pooled(await self._open(self._url, command_seconds=self._statement_seconds + 2)), True
-        except (*LOST, OSError) as error:
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
             self._opened -= 1
             raise Unavailable("database_unavailable", f"{type(error).__name__}: {error}") from error
         except BaseException:
@@ -221,8 +219,8 @@ class TenantPool:
             raise RuntimeError("a failed statement was passed over: nothing was committed")
 
     async def _rolled_back(self, conn: Connection, error: BaseException) -> bool:
-        """Whether the connection is clean again. A cancelled or lost one is not asked: its protocol is in doubt."""
-        if not isinstance(error, Exception) or _lost(error, conn):
+        """Whether the connection is clean again. One that was left in the midst of a query is not asked."""
+        if not isinstance(error, Exception) or isinstance(error, TimeoutError) or conn.is_closed():
             return False
         with suppress(Exception):
             await conn.execute("ROLLBACK", timeout=ROLLBACK_SECONDS)

@@ -6,6 +6,7 @@ read again. While the database is away, the last known records go on serving.
 
 import asyncio
 import random
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,7 @@ POLL_SECONDS = 1.0
 FIRST_BACKOFF = 0.1
 LONGEST_BACKOFF = 5.0
 QUERY_SECONDS = 5.0
+STOP_SECONDS = 1.0
 
 VERSION = "select number from directory.version"
 CHANGED = """
@@ -53,6 +55,7 @@ class Source:
         self._poll_seconds = poll_seconds
         self._seen = -1
         self._knock = asyncio.Event()
+        self._stopping = False
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -61,13 +64,17 @@ class Source:
 
     async def stop(self) -> None:
         """Stop following; the records stay."""
+        self._stopping = True
+        self._knock.set()
         if self._task is not None:
+            # Cancelling in the midst of a query would make the driver open another connection to say so.
+            await asyncio.wait([self._task], timeout=STOP_SECONDS)
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _follow(self) -> None:
         backoff = FIRST_BACKOFF
-        while True:
+        while not self._stopping:
             try:
                 await self._follow_one_connection()
             except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, Unavailable) as error:
@@ -78,7 +85,7 @@ class Source:
             # Only a connection that brought answers makes the next attempt quick.
             recent = asyncio.get_running_loop().time() - self.confirmed_at < 2 * self._poll_seconds
             backoff = FIRST_BACKOFF if recent else min(backoff * 2, LONGEST_BACKOFF)
-            await asyncio.sleep(backoff * (0.5 + random.random() / 2))  # noqa: S311 - spreads processes, no secret
+            await self._wait(backoff * (0.5 + random.random() / 2))  # noqa: S311 - spreads processes, no secret
 
     async def _follow_one_connection(self) -> None:
         connection = await connect(self.url, command_seconds=QUERY_SECONDS)
@@ -88,7 +95,9 @@ class Source:
             # Another server may answer than before (a restore, a fail-over): begin anew rather than compare numbers.
             await self._load(connection, whole=True)
             while True:
-                await self._wait()
+                await self._wait(self._poll_seconds)
+                if self._stopping:
+                    return
                 number = await connection.fetchval(VERSION)
                 if number != self._seen:
                     await self._load(connection, whole=number < self._seen)
@@ -96,12 +105,10 @@ class Source:
         finally:
             connection.terminate()
 
-    async def _wait(self) -> None:
-        try:
-            async with asyncio.timeout(self._poll_seconds):
+    async def _wait(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
                 await self._knock.wait()
-        except TimeoutError:
-            return
         self._knock.clear()
 
     async def _load(self, connection: Connection, *, whole: bool) -> None:
