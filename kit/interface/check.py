@@ -7,7 +7,7 @@ their French.
 import importlib
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from string import Formatter
 
@@ -39,6 +39,9 @@ CLASS = re.compile(r'\bclass="([^"]*)"')
 SCRIPTED = re.compile(r"class(?:Name\s*=\s*|List\.\w+\(|=\\?)[\"'`]([a-z -]+)[\"'`\\]")
 JINJA = re.compile(r"\{%.*?%\}|\{\{.*?\}\}|\{#.*?#\}", re.DOTALL)
 
+# Names and sources to look at; without them, every template.
+Pages = Iterable[tuple[str, str]] | None
+
 
 def templates() -> Iterator[tuple[str, str]]:
     """Name and source of each template."""
@@ -60,9 +63,9 @@ def parsing() -> Iterator[str]:
             yield f"{name}: {error}"
 
 
-def policy() -> Iterator[str]:
+def policy(pages: Pages = None) -> Iterator[str]:
     """Nothing that the content policy would refuse, and nothing from another host."""
-    for name, text in templates():
+    for name, text in templates() if pages is None else pages:
         if "/mails/" in name:
             continue
         for pattern, what in FORBIDDEN.items():
@@ -70,10 +73,10 @@ def policy() -> Iterator[str]:
                 yield f"{name}: {what}: {text[found.start() : found.start() + 60]!r}"
 
 
-def names() -> Iterator[str]:
+def names(pages: Pages = None) -> Iterator[str]:
     """Icons and assets that are named exist."""
     served = {*assets.sources(), *assets.VENDORED, "icons.svg", "favicon.svg"}
-    for name, text in templates():
+    for name, text in templates() if pages is None else pages:
         for icon in re.findall(r"\bicon(?:_svg)?\(\"([^\"]+)\"", text):
             if icon not in NAMES:
                 yield f"{name}: no icon {icon!r}"
