@@ -18,6 +18,8 @@ BODY_SECONDS = 60
 CONNECT_SECONDS = 10
 LINGER_SECONDS = 3
 MOST_CONNECTIONS = 4000
+PAUSE = 0.1
+READING = frozenset({"GET", "HEAD"})
 PART = 64 * 1024
 SCHEME = "http"
 
@@ -124,12 +126,7 @@ class Edge:
         if isinstance(behind, str):
             await _answer(reader, writer, moved(behind))
             return
-        opened = await _connect(behind)
-        if opened is None:
-            words = "This part of Parvis does not answer just now. Please try again in a moment."
-            await _answer(reader, writer, plain_page(502, words))
-            return
-        await _relay(head, (reader, writer), opened)
+        await _serve_from(behind, head, (reader, writer))
 
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -151,71 +148,108 @@ async def _read_head(reader: asyncio.StreamReader) -> Head | None:
     return parse(raw)
 
 
-async def _connect(port: int) -> Streams | None:
+async def _connect(port: int, deadline: float) -> socket.socket | None:
     """Reach the process behind, waiting some seconds for one that is being started again."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + CONNECT_SECONDS
     while loop.time() < deadline:
+        behind = socket.socket()
+        behind.setblocking(False)
+        behind.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
-            return await asyncio.open_connection("127.0.0.1", port, limit=PART)
+            await loop.sock_connect(behind, ("127.0.0.1", port))
+            return behind
         except OSError:
-            await asyncio.sleep(0.1)
+            behind.close()
+            await asyncio.sleep(PAUSE)
     return None
 
 
-async def _relay(head: Head, client: Streams, behind: Streams) -> None:
+async def _serve_from(port: int, head: Head, client: Streams) -> None:
+    """Relay to the process behind; a reading request that it died under is asked again once it is back."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + CONNECT_SECONDS
+    words = "This part of Parvis does not answer just now. Please try again in a moment."
+    while (opened := await _connect(port, deadline)) is not None:
+        if await _relay(head, client, opened):
+            return
+        if head.method not in READING or head.length != 0:
+            words = "This part of Parvis stopped while it worked on this. Look whether it was done before trying again."
+            break
+        await asyncio.sleep(PAUSE)
+    await _answer(*client, plain_page(502, words))
+
+
+async def _relay(head: Head, client: Streams, behind: socket.socket) -> bool:
+    """Pass bytes both ways. False: the process behind closed without a byte of an answer."""
     peer = client[1].get_extra_info("peername")
-    behind[1].write(head.forwarded(peer[0] if peer else "127.0.0.1", SCHEME))
-    up = asyncio.create_task(_send_body(head, client[0], behind[1]))
-    down = asyncio.create_task(_pass(behind[0], client[1]))
+    first = head.forwarded(peer[0] if peer else "127.0.0.1", SCHEME)
+    up = asyncio.create_task(_send(first, head.length, client[0], behind))
+    down = asyncio.create_task(_pass(behind, client[1]))
     try:
         await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
         if up.done() and not up.result():
             # The process behind takes no more of the body: its answer is on the way.
             await down
-        if down.done():
-            answered = down.result()
-            if not answered:
-                client[1].write(plain_page(502, "This part of Parvis stopped while it answered. Please try again."))
+        if not down.done():
+            return True
+        # Two may not read one stream.
+        up.cancel()
+        await asyncio.gather(up, return_exceptions=True)
+        if down.result():
             await _linger(client)
+        return down.result()
     finally:
         up.cancel()
         down.cancel()
         await asyncio.gather(up, down, return_exceptions=True)
-        behind[1].close()
+        behind.close()
 
 
-async def _send_body(head: Head, reader: asyncio.StreamReader, behind: asyncio.StreamWriter) -> bool:
-    """Pass the body on, then wait. True: the client left. False: the process behind wants no more."""
-    left = head.length
+async def _send(first: bytes, left: int | None, reader: asyncio.StreamReader, behind: socket.socket) -> bool:
+    """Pass head and body on, then wait. True: the client left. False: the process behind wants no more."""
+    loop = asyncio.get_running_loop()
     try:
+        await loop.sock_sendall(behind, first)
         while left is None or left > 0:
             async with asyncio.timeout(BODY_SECONDS):
-                part = await reader.read(PART if left is None else min(PART, left))
+                part = await _read(reader, PART if left is None else min(PART, left))
             if not part:
                 return True
             left = None if left is None else left - len(part)
-            behind.write(part)
-            await behind.drain()
+            # A bare socket, no transport: one that fails to write would throw away the answer it has received.
+            await loop.sock_sendall(behind, part)
     except TimeoutError:
         return True
-    except ConnectionError:
+    except OSError:
         return False
     # Whatever the client sends after its one request is read and forgotten; what counts is when it leaves.
-    while await reader.read(PART):
+    while await _read(reader, PART):
         pass
     return True
 
 
-async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+async def _read(reader: asyncio.StreamReader, most: int) -> bytes:
+    """What the client sends; nothing once it has left, however it left."""
+    try:
+        return await reader.read(most)
+    except ConnectionError:
+        return b""
+
+
+async def _pass(behind: socket.socket, writer: asyncio.StreamWriter) -> bool:
     """Pass the answer on until it ends; whether there was one."""
-    passed = False
-    with suppress(ConnectionResetError):
-        while part := await reader.read(PART):
-            passed = True
-            writer.write(part)
-            await writer.drain()
+    loop, passed = asyncio.get_running_loop(), False
+    while part := await _receive(loop, behind):
+        passed = True
+        writer.write(part)
+        await writer.drain()
     return passed
+
+
+async def _receive(loop: asyncio.AbstractEventLoop, behind: socket.socket) -> bytes:
+    with suppress(ConnectionError):
+        return await loop.sock_recv(behind, PART)
+    return b""
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer: bytes) -> None:
@@ -229,6 +263,7 @@ async def _linger(client: Streams) -> None:
     with suppress(ConnectionError, TimeoutError, OSError):
         await writer.drain()
         writer.write_eof()
+        # A client that has read its answer closes at once, so this rarely takes longer than that.
         async with asyncio.timeout(LINGER_SECONDS):
             while await reader.read(PART):
                 pass

@@ -23,6 +23,7 @@ from kit import logs
 
 READY_SECONDS = 60
 LEFTOVER_SECONDS = 8
+DATABASE_STOP_SECONDS = 60
 
 log = logs.get("supervisor")
 
@@ -71,6 +72,8 @@ class Supervisor:
             self.say("First start: making the database …")
         database.initialise()
         server = self._begin("postgres", database.start, signal.SIGINT)
+        # What was written last is on its way to the disk.
+        server.stop_seconds = DATABASE_STOP_SECONDS
         broker = self._begin("valkey", lambda: self._valkey(broker_port, drawn))
         assert server.process is not None
         assert broker.process is not None
@@ -85,9 +88,11 @@ class Supervisor:
         await self._prepare(env, database)
         edge = Edge(self._route)
         stack.push_async_callback(edge.close)
-        self._begin_processes(env)
+        self._begin_applications(env)
         await edge.serve(sockets)
         await self._ready()
+        # After the applications, so that they have the processors to themselves while they load.
+        self._begin_workers(env)
         self.say(summary(self.house))
 
     def _database(self, drawn: dict[str, Any]) -> Postgres:
@@ -106,13 +111,20 @@ class Supervisor:
         part.begin()
         return part
 
-    def _begin_processes(self, env: dict[str, str]) -> None:
+    def _begin_applications(self, env: dict[str, str]) -> None:
         for name, application in (("control-plane", "control_plane.web:app"), ("tenant-app", "tenant_app.web:app")):
             self._backends[name] = ports.free_port()
             command = granian(self._backends[name])
             self._begin(name, self._starter(name, command, {**env, "PARVIS_SERVE": application}))
-        for name, role in (("worker", "celery"), ("sweep", "sweep")):
-            command = [sys.executable, "-m", "control_plane.worker", role]
+
+    def _begin_workers(self, env: dict[str, str]) -> None:
+        workers = {
+            "worker": ["control_plane.worker", "celery"],
+            "sweep": ["control_plane.worker", "sweep"],
+            "tenant-worker": ["tenant_app.worker"],
+        }
+        for name, module in workers.items():
+            command = [sys.executable, "-m", *module]
             self._begin(name, self._starter(name, command, env))
 
     def _starter(self, name: str, command: list[str], env: dict[str, str]) -> Callable[[], Any]:
