@@ -38,6 +38,11 @@ class Tries:
         """How many more may follow."""
         return max(0, self.allowed - self.count)
 
+    @property
+    def told(self) -> dict[str, int]:
+        """What a refusal's words have places for."""
+        return {"left": self.left, "minutes": int(PAUSE.total_seconds() // 60)}
+
 
 def _key(what: str, who: str) -> bytes:
     return hashlib.sha256(f"{what}\0{who}".encode("utf-8", "surrogatepass")).digest()
@@ -75,9 +80,3 @@ def paused(tries: Tries, now: datetime) -> Refusal:
         minutes=minutes,
         retry_after=minutes * 60,
     )
-
-
-def wrong(code: str, tries: Tries, message: str, last: str, *, field: str) -> Refusal:
-    """The answer to a wrong guess: how many tries are left, or that a pause has begun."""
-    minutes = int(PAUSE.total_seconds() // 60)
-    return Refusal(code, message if tries.left else last, field=field, left=tries.left, minutes=minutes)

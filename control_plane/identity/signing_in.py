@@ -58,13 +58,9 @@ def sign_in_by_password(
     # Verified even for nobody, so that the time of the answer tells nothing.
     if not verify_password(staff.password if staff and usable else None, password) or staff is None:
         _note_failure(session, staff, client, "password", tries.left)
-        return attempts.wrong(
-            "sign_in_refused",
-            tries,
-            "Wrong e-mail or password. Tries left before a pause of {minutes} minutes: {left}.",
-            "Wrong e-mail or password. Sign-in is now paused for {minutes} minutes.",
-            field="password",
-        )
+        message = "Wrong e-mail or password. Tries left before a pause of {minutes} minutes: {left}."
+        last = "Wrong e-mail or password. Sign-in is now paused for {minutes} minutes."
+        return Refusal("sign_in_refused", message if tries.left else last, field="password", **tries.told)
     attempts.forget(session, "staff", email)
     improve_hash(staff, password)
     return Opened(open_session(session, staff, PASSWORD, client, replaces=replaces), staff, PASSWORD)
@@ -80,13 +76,9 @@ def sign_in_by_code(session: Session, signed: SignedIn, code: str, client: Clien
     staff = session.get_one(Staff, signed.staff.id, with_for_update=True, populate_existing=True)
     if not use_code(session, staff, code):
         _note_failure(session, staff, client, "code", tries.left)
-        return attempts.wrong(
-            "code_refused",
-            tries,
-            "This code is wrong or has been used. Tries left before a pause of {minutes} minutes: {left}.",
-            "This code is wrong or has been used. Sign-in is now paused for {minutes} minutes.",
-            field="code",
-        )
+        message = "This code is wrong or has been used. Tries left before a pause of {minutes} minutes: {left}."
+        last = "This code is wrong or has been used. Sign-in is now paused for {minutes} minutes."
+        return Refusal("code_refused", message if tries.left else last, field="code", **tries.told)
     attempts.forget(session, "code", str(staff.id))
     return complete(session, staff, client, "code", replaces=token)
 

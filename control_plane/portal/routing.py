@@ -68,7 +68,7 @@ controllers = [
         route_handlers=[handler for room in ROOMS for handler in room.handlers],
         before_request=csrf.check,
         dependencies={
-            "session": Provide(provide_session, sync_to_thread=True),
+            "session": Provide(provide_session),
             "desk": Provide(provide_desk, sync_to_thread=True),
             "entries": Provide(provide_entries),
         },

@@ -31,21 +31,21 @@ STATES: dict[str, Look] = {
 OPERATION_STATES: dict[str, Look] = {
     "pending": Look(N_("Waiting"), "info", "clock"),
     "running": Look(N_("Under way"), "info", spin=True),
-    "succeeded": Look(N_("Done"), "ok", "circle-check"),
+    "succeeded": Look(N_("Succeeded"), "ok", "circle-check"),
     "failed": Look(N_("Failed"), "bad", "circle-x"),
-    "cancelled": Look(N_("Cancelled"), "plain", "ban"),
+    "cancelled": Look(N_("Was cancelled"), "plain", "ban"),
     "superseded": Look(N_("Replaced by a later one"), "plain", "arrow-right"),
 }
 
 KINDS: dict[str, str] = {
     "create": N_("Create the workspace"),
     "change": N_("Apply changes"),
-    "suspend": N_("Suspend"),
-    "resume": N_("Resume"),
-    "read_only": N_("Make read-only"),
-    "close": N_("Close"),
-    "reopen": N_("Reopen"),
-    "erase": N_("Erase"),
+    "suspend": N_("Suspend the workspace"),
+    "resume": N_("Resume the workspace"),
+    "read_only": N_("Make the workspace read-only"),
+    "close": N_("Close the workspace"),
+    "reopen": N_("Reopen the workspace"),
+    "erase": N_("Erase the workspace"),
     "verify": N_("Verify and mend"),
 }
 
