@@ -112,16 +112,16 @@ def database() -> None:
 @database.command("add")
 @click.argument("cell_name", metavar="CELL")
 @click.option(
-    "--database-url",
-    envvar="PARVIS_CELL_DATABASE_URL",
+    "--admin-url",
+    envvar="PARVIS_CELL_ADMIN_URL",
     required=True,
-    help="PostgreSQL ≥ 18 and a role that may create roles. Better in PARVIS_CELL_DATABASE_URL: options can be seen.",
+    help="PostgreSQL ≥ 18 and a role that may create roles. Better in PARVIS_CELL_ADMIN_URL: options can be seen.",
 )
 @click.option("--capacity", default=2000, show_default=True, help="Organisations at most.")
 @click.option("--spares", default=20, show_default=True, help="Ready slots kept in stock.")
 @shared
-def add_database(context: Context, cell_name: str, database_url: str, capacity: int, spares: int) -> None:
+def add_database(context: Context, cell_name: str, admin_url: str, capacity: int, spares: int) -> None:
     """Prepare a PostgreSQL database from its address alone, and add it to CELL."""
-    body = {"url": database_url, "capacity": capacity, "spares": spares}
+    body = {"admin_url": admin_url, "capacity": capacity, "spares": spares}
     found = context.client().ask("POST", f"/cells/{cell_name}/databases", body=body).body
     context.show(found, lambda console: _shown(console, found))

@@ -61,9 +61,8 @@ def irreversible(warning: str) -> Callable[[Callable[..., None]], Callable[..., 
                 _agreed(warning.format(**kwargs))
             command(**kwargs)
 
-        named: Any = update_wrapper(run, command)
-        wrapped: Callable[..., None] = click.option("--yes", is_flag=True, help="Do not ask.")(named)
-        return wrapped
+        named: Callable[..., None] = update_wrapper(run, command)
+        return click.option("--yes", is_flag=True, help="Do not ask.")(named)
 
     return decorate
 

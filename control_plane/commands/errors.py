@@ -34,7 +34,8 @@ class CommandError(click.ClickException):
     ) -> None:
         super().__init__(message)
         self.cure = cure
-        self.exit_code = int(code)  # type: ignore[misc] - click reads it from the instance too
+        # click reads it from the instance, though it declares it on the class.
+        vars(self)["exit_code"] = int(code)
         self.fields = fields or []
         self.problem = problem
 

@@ -153,13 +153,13 @@ class NewCell(Body, kw_only=True):
 class NewDatabase(Body, kw_only=True):
     """A database to be prepared for tenants: roles, directory and hardening are built from its address alone."""
 
-    url: Annotated[
+    admin_url: Annotated[
         str,
         Meta(
             max_length=1000,
             pattern="^postgres(ql)?://",
             description="PostgreSQL ≥ 18 and a role that may create roles. Sealed, and never shown again.",
-            examples=["postgresql://parvis@10.0.0.7:5432/parvis_cell_2"],
+            examples=["postgresql://parvis@db-2.example:5432/parvis_cell_2"],
         ),
     ]
     capacity: Annotated[int, Meta(ge=1, le=2000, description="Tenants at most.")] = 2000

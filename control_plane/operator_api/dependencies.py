@@ -1,10 +1,8 @@
 """What handlers are given: the request's transaction, who acts, the organisation meant, the version they saw."""
 
 import re
-from collections.abc import Iterator
 from typing import Annotated, Any
 
-from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter
 from sqlalchemy.orm import Session
@@ -13,8 +11,9 @@ from control_plane import organisations
 from control_plane.audit import Actor
 from control_plane.operator_api.idempotency import Once, checked_key, fingerprint
 from control_plane.operator_api.reading import ApiRequest
+from control_plane.operator_api.transacting import WORK, Work
 from control_plane.organisations import Organisation
-from kit.db import transaction, vault_of
+from kit.db import vault_of
 from kit.errors import Refusal
 from kit.web import request_id
 
@@ -35,10 +34,10 @@ Key = Annotated[
 ]
 
 
-def provide_session(state: State) -> Iterator[Session]:
-    """The request's transaction: committed before the answer is sent, undone by any failure."""
-    with transaction(state.engine) as session:
-        yield session
+async def provide_session(request: ApiRequest) -> Session:
+    """The request's transaction."""
+    work: Work = request.scope["state"][WORK]
+    return work.session
 
 
 async def provide_actor(request: ApiRequest) -> Actor:

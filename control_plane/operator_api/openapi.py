@@ -11,6 +11,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
 from control_plane.operator_api import bodies
+from control_plane.operator_api.examples import EXAMPLES
 from control_plane.operator_api.guards import Requires
 from control_plane.operator_api.parameters import Given, function_of, parameters
 from control_plane.operator_api.problems import FieldError, Problem
@@ -63,7 +64,7 @@ def document() -> dict[str, Any]:
     """The whole document."""
     app = Litestar([router()], openapi_config=None)
     handlers = list(_handlers(app))
-    return {
+    made = {
         "openapi": "3.1.0",
         "info": {"title": "Parvis operator API", "version": "1", "description": DESCRIPTION, "license": _licence()},
         "servers": [{"url": "/", "description": "The portal's host"}],
@@ -86,6 +87,8 @@ def document() -> dict[str, Any]:
             },
         },
     }
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(made))
+    return plain
 
 
 def encoded() -> bytes:
@@ -283,4 +286,6 @@ def _components(handlers: list[tuple[str, str, HTTPRouteHandler]]) -> dict[str, 
         if name in sent:
             # What a body does not know is refused, in the structs of other rooms too.
             schema["additionalProperties"] = False
+    for kind, example in EXAMPLES.items():
+        components[kind.__name__]["examples"] = [example]
     return dict(sorted(components.items()))

@@ -9,7 +9,6 @@ from litestar.exceptions import HTTPException, ValidationException
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from control_plane.operator_api.limits import Allowance
 from control_plane.operator_api.reading import explained
 from kit import logs
 from kit.errors import Refusal, Refusals, Unavailable
@@ -74,7 +73,7 @@ def answer(request: Request[Any, Any, Any], told: _Told) -> Response[bytes]:
         errors=[FieldError(str(one.field), one.code, words(one)) for one in told.fields],
     )
     body = msgspec.to_builtins(problem) | {"type": problem.type}
-    headers = told.headers | {"Content-Language": locale} | _for_refusal(whole) | _allowance(request)
+    headers = told.headers | {"Content-Language": locale} | _for_refusal(whole)
     return Response(msgspec.json.encode(body), status_code=whole.status, media_type=MEDIA_TYPE, headers=headers)
 
 
@@ -90,11 +89,6 @@ def _for_refusal(whole: Refusal) -> dict[str, str]:
     if whole.status == 412 and "current" in whole.params:
         headers["ETag"] = f'"{whole.params["current"]}"'
     return headers
-
-
-def _allowance(request: Request[Any, Any, Any]) -> dict[str, str]:
-    allowance = request.scope["state"].get("allowance")
-    return allowance.headers() if isinstance(allowance, Allowance) else {}
 
 
 def refusal(request: Request[Any, Any, Any], error: Refusal) -> Response[bytes]:

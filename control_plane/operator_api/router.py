@@ -28,6 +28,7 @@ from control_plane.operator_api.guards import TokenWanted
 from control_plane.operator_api.limits import Allowance, Buckets
 from control_plane.operator_api.parameters import check_request
 from control_plane.operator_api.reading import ApiRequest
+from control_plane.operator_api.transacting import OneTransaction
 from kit.settings import ControlPlaneSettings
 
 PATH = "/api/v1"
@@ -70,7 +71,7 @@ def openapi_document() -> bytes:
 
 
 class ShowAllowance(ASGIMiddleware):
-    """What is left of the token's requests, on every answer; refusals bring it themselves."""
+    """What is left of the token's requests, on every answer."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """ASGI's entry."""
@@ -92,7 +93,7 @@ def router(buckets: Buckets | None = None) -> Router:
         route_handlers=[*CONTROLLERS, openapi_document],
         guards=[TokenWanted(buckets or Buckets())],
         before_request=check_request,
-        middleware=[ShowAllowance()],
+        middleware=[ShowAllowance(), OneTransaction()],
         dependencies={
             name: Provide(make, sync_to_thread=True) if make in BLOCKING else Provide(make)
             for name, make in PROVIDERS.items()

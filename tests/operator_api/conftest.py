@@ -66,9 +66,7 @@ class Api:
     def issue(self, *scopes: Scope, networks: tuple[str, ...] = (), expires_at: datetime | None = None) -> "Api":
         """The same API as a new token."""
         with transaction(self.engine) as session:
-            token, secret = identity.issue_token(
-                session, "test", scopes or tuple(Scope), expires_at, networks, SYSTEM
-            )
+            token, secret = identity.issue_token(session, "test", scopes or tuple(Scope), expires_at, networks, SYSTEM)
         return Api(self.client, self.engine, secret, token)
 
     def order(self, address: str = "sevres", state: str | None = "live", **fields: Any) -> dict[str, Any]:
@@ -127,9 +125,14 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> ControlPlaneSettings:
 @pytest.fixture
 def furnished(engine: Engine, vault: Vault) -> Engine:
     """A control plane with the shipped offers and one cell that has room."""
+    furnish(engine, vault)
+    return engine
+
+
+def furnish(engine: Engine, vault: Vault) -> None:
     with transaction(engine) as session:
         catalogue.seed(session)
-        cell = add_cell(session, "fr-par-1", "fr-par", ["secnumcloud"], {"kind": "files", "root": "/tmp/no"}, SYSTEM)
+        cell = add_cell(session, "fr-par-1", "fr-par", ["secnumcloud"], {"kind": "files", "root": "/nowhere"}, SYSTEM)
         session.add(
             CellDatabase(
                 id=new_id(),
@@ -139,7 +142,6 @@ def furnished(engine: Engine, vault: Vault) -> Engine:
                 app_url_sealed=vault.seal(NOWHERE, APP),
             )
         )
-    return engine
 
 
 def application(engine: Engine, settings: ControlPlaneSettings, buckets: Buckets | None = None) -> Litestar:

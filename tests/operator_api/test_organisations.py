@@ -124,10 +124,7 @@ def test_what_does_not_exist_answers_alike(api: Api, path: str) -> None:
     problem = answer.json()
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
-    assert (problem["code"], problem["detail"]) in {
-        ("not_found", "This does not exist, or is kept for other people."),
-
-    }
+    assert (problem["code"], problem["detail"]) == ("not_found", "This does not exist, or is kept for other people.")
 
 
 def test_a_list_filters_sorts_and_goes_on_by_cursor(api: Api) -> None:

@@ -5,7 +5,8 @@ from typing import Annotated
 
 from litestar import Controller, get
 from litestar.di import NamedDependency
-from litestar.params import FromQuery, QueryParameter
+from litestar.params import QueryParameter
+from msgspec import Meta
 from sqlalchemy.orm import Session
 
 from control_plane import audit, organisations
@@ -28,6 +29,10 @@ Who = Annotated[
     str | None, QueryParameter(name="actor", max_length=200, description="The actor's id, or a part of the name.")
 ]
 
+Moment = Annotated[datetime, Meta(tz=True)]
+Since = Annotated[Moment | None, QueryParameter(description="Not before; with an offset.")]
+Until = Annotated[Moment | None, QueryParameter(description="Before; with an offset.")]
+
 
 class AuditController(Controller):
     """Events are written in the transaction of the change they tell, and chained by hashes."""
@@ -42,8 +47,8 @@ class AuditController(Controller):
         of: Of = None,
         verb: Verb = None,
         who: Who = None,
-        since: FromQuery[datetime | None] = None,
-        until: FromQuery[datetime | None] = None,
+        since: Since = None,
+        until: Until = None,
         cursor: Cursor = None,
         limit: Limit = 50,
     ) -> EventPage:

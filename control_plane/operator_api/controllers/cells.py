@@ -81,7 +81,7 @@ def _added(session: Session, data: NewCell, actor: Actor) -> Response[CellView]:
 
 def _database(session: Session, name: str, data: NewDatabase, actor: Actor) -> Response[CellView]:
     _cell(session, name)
-    placement.add_database(session, vault_of(session), name, data.url, data.capacity, data.spares, actor)
+    placement.add_database(session, vault_of(session), name, data.admin_url, data.capacity, data.spares, actor)
     return _created(placement.cell(session, name))
 
 

@@ -1,8 +1,10 @@
 """Offers: what is sold, by version."""
 
+from typing import Annotated
+
 from litestar import Controller, Response, get, post, put
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, JSONBody, QueryParameter
 from sqlalchemy.orm import Session
 
 from control_plane import catalogue
@@ -16,6 +18,8 @@ from control_plane.operator_api.presenting import offer_view
 from control_plane.operator_api.schemas import OfferList, OfferVersions, OfferView
 from kit.errors import Refusal, not_found
 
+Public = Annotated[bool | None, QueryParameter(description="Only those shown on the public site.")]
+
 
 class OfferController(Controller):
     """Changing an offer makes a new version; organisations keep theirs until they are moved."""
@@ -24,7 +28,7 @@ class OfferController(Controller):
     tags = ["Offers"]
 
     @get("/", guards=[requires(Scope.OFFERS_READ)], sync_to_thread=True)
-    def list_offers(self, session: NamedDependency[Session], public: FromQuery[bool | None] = None) -> OfferList:
+    def list_offers(self, session: NamedDependency[Session], public: Public = None) -> OfferList:
         """List the offers that are sold, in the order of the price list."""
         found = catalogue.offers(session, public_only=bool(public))
         return OfferList(items=[offer_view(one) for one in found])

@@ -16,6 +16,7 @@ from control_plane.operator_api.idempotency import Once
 from control_plane.operator_api.paging import Cursor, Limit
 from control_plane.operator_api.presenting import accepted, operation_view
 from control_plane.operator_api.schemas import OperationPage, OperationState, OperationView
+from kit.errors import Refusal
 
 Of = Annotated[
     str | None,
@@ -79,4 +80,8 @@ class OperationController(Controller):
 
 def _retried(session: Session, operation_id: UUID, actor: Actor) -> provisioning.Operation:
     found = provisioning.operation(session, operation_id)
+    current = provisioning.current_operation(session, found.organisation_id)
+    if current is None or current.id != found.id:
+        # A script that repeats an old wish must not set a newer one going.
+        raise Refusal("nothing_to_retry", "There is nothing to try again.", status=409)
     return provisioning.retry(session, found.organisation_id, actor)

@@ -1,0 +1,61 @@
+"""One whole body of each kind, as the reference shows it. Tests read them as any other body."""
+
+from typing import Any
+
+from control_plane.operator_api import bodies
+
+REASON = "Contract 42 has ended"
+TEAM: dict[str, Any] = {
+    "names": {
+        "fr": {"name": "Équipe", "description": "Pour une petite équipe."},
+        "en": {"name": "Team", "description": "For a small team."},
+    },
+    "entitlements": {
+        "storage_bytes": 50_000_000_000,
+        "members": 25,
+        "guests": 10,
+        "spaces": None,
+        "file_bytes": 5_000_000_000,
+        "retention_days": 30,
+        "features": ["drive"],
+    },
+    "terms": {"trial_months": 1, "price_cents": 500, "price_per": "member", "currency": "EUR", "follows": "read_only"},
+    "requirements": {"region": None, "qualities": []},
+    "public": True,
+}
+EXAMPLES: dict[type[bodies.Body], dict[str, Any]] = {
+    bodies.NewOrganisation: {
+        "name": "Mairie de Sèvres",
+        "address": "sevres",
+        "offer": "public-sector",
+        "admin": {"email": "camille@sevres.example", "name": "Camille Martin"},
+        "siret": "21750001600019",
+        "locale": "fr",
+    },
+    bodies.OrganisationChange: {"name": "Ville de Sèvres"},
+    bodies.Suspension: {"reason": REASON, "kind": "contract"},
+    bodies.ReadOnly: {"reason": REASON, "kind": "contract"},
+    bodies.Closure: {"reason": REASON},
+    bodies.Erasure: {"confirm_address": "sevres"},
+    bodies.OfferChange: {"offer": "business"},
+    bodies.Trial: {"until": "2027-03-31", "reason": "Waiting for the council's vote"},
+    bodies.NewOffer: {"code": "small-team", **TEAM},
+    bodies.OfferTerms: TEAM,
+    bodies.NewCell: {
+        "name": "fr-par-1",
+        "region": "fr-par",
+        "qualities": ["secnumcloud"],
+        "store": {"kind": "files", "root": "/srv/parvis/store"},
+    },
+    bodies.NewDatabase: {
+        "admin_url": "postgresql://parvis@db-2.example:5432/parvis_cell_2",
+        "capacity": 2000,
+        "spares": 20,
+    },
+    bodies.NewToken: {
+        "name": "nightly import",
+        "scopes": ["organisations:read", "organisations:write"],
+        "networks": ["192.0.2.0/24"],
+        "expires_at": "2027-03-01T00:00:00+01:00",
+    },
+}
