@@ -9,6 +9,7 @@ from anyio import to_thread
 from litestar import Request, Response
 from litestar.connection import ASGIConnection
 from litestar.datastructures import Cookie, State
+from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
 from litestar.response import Redirect
 from sqlalchemy import Engine
@@ -137,7 +138,7 @@ def provide_session(state: State) -> Iterator[Session]:
         yield session
 
 
-def provide_desk(request: AnyRequest, session: Session) -> Desk:
+def provide_desk(request: AnyRequest, session: NamedDependency[Session]) -> Desk:
     """The desk of whom the guard has let in; a handler without a guard has none."""
     seen: SignedIn | None = request.scope["state"].get(WHO)
     if seen is None:

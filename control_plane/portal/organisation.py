@@ -23,8 +23,6 @@ READERS = [requires(Permission.ORGANISATIONS_READ)]
 ACTORS = [requires(Permission.OPERATIONS_ACT)]
 RUNNING = ("live", "read_only", "suspended")
 WHY = 6
-# Events that tell why an organisation is in its state; sign-ins and mended drift do not.
-TELLING = ("organisation.",)
 
 
 @dataclass(frozen=True)
@@ -40,8 +38,8 @@ class Stage:
     icon: str = "check"
 
 
-def chain(row: Organisation) -> list[Stage]:
-    """Where it stands between ordered and erased. What failed says so in the place of « prepared »."""
+def chain(row: Organisation, since: datetime | None = None) -> list[Stage]:
+    """Where it stands between ordered and erased, `since` when. What failed says so in the place of « prepared »."""
     lived = row.live_at is not None
     preparing = Stage(
         N_("Preparation failed") if row.state == "failed" else N_("Prepared"),
@@ -56,9 +54,9 @@ def chain(row: Organisation) -> list[Stage]:
         preparing,
     ]
     later = [
-        Stage(N_("Live"), current=row.state == "live", done=lived and row.state != "live"),
-        Stage(N_("Read-only"), current=row.state == "read_only", tone="warn", icon="eye"),
-        Stage(N_("Suspended"), current=row.state == "suspended", tone="bad", icon="pause"),
+        Stage(N_("Live"), done=lived and row.state != "live", **_now(row, "live", since)),
+        Stage(N_("Read-only"), tone="warn", icon="eye", **_now(row, "read_only", since)),
+        Stage(N_("Suspended"), tone="bad", icon="pause", **_now(row, "suspended", since)),
         Stage(
             N_("Closing"),
             N_("%(days)d days' notice"),
@@ -71,6 +69,11 @@ def chain(row: Organisation) -> list[Stage]:
         Stage(N_("Erased"), moment=row.erased_at, current=row.state == "erased", tone="plain", icon="trash"),
     ]
     return first + later
+
+
+def _now(row: Organisation, state: str, since: datetime | None) -> dict[str, Any]:
+    here = row.state == state
+    return {"current": here, "moment": since if here else None}
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,7 @@ def context(desk: Desk, row: Organisation, tab: str) -> dict[str, Any]:
 
 
 def why(desk: Desk, row: Organisation) -> list[AuditEvent]:
-    """The latest events that tell why it is in its state."""
+    """The latest events that tell why it is in its state; drift that was mended does not."""
     page = audit.events(desk.session, Filter(organisation_id=row.id, verb="organisation.", limit=WHY + 4))
     return [event for event in page.items if event.verb != "organisation.mended"][:WHY]
 
@@ -133,12 +136,13 @@ def show_organisation(desk: NamedDependency[Desk], reference: FromPath[str]) -> 
     """The overview."""
     row = organisations.find(desk.session, reference)
     current = provisioning.current_operation(desk.session, row.id)
+    reasons = why(desk, row)
     return desk.show(
         "portal/organisation.html",
         **context(desk, row, "overview"),
-        stages=chain(row),
+        stages=chain(row, next((event.at for event in reasons if event.verb == f"organisation.{row.state}"), None)),
         holds=organisations.holds(desk.session, row.id, standing_only=True),
-        why=why(desk, row),
+        why=reasons,
         ledger=ledger_of(desk.session, current) if current else None,
         current_offer=_current_offer(desk, row),
     )

@@ -71,10 +71,10 @@ EFFECTS: dict[str, str] = {
 }
 
 FLAGS: dict[str, str] = {
-    "siret_missing": N_("Public sector without a SIRET: to check"),
-    "siret_known": N_("Another organisation has the same SIRET"),
-    "look_alike": N_("The address looks like another one"),
-    "disposable_email": N_("The e-mail's domain is a disposable one"),
+    "siret_missing": N_("SIRET to be checked"),
+    "siret_known": N_("SIRET of another one"),
+    "look_alike": N_("Look-alike address"),
+    "disposable_email": N_("Disposable e-mail"),
 }
 
 ROLES: dict[str, str] = {
