@@ -38,10 +38,12 @@ def imported(tree: ast.AST) -> Iterator[str]:
 def past_the_door(path: Path, text: str) -> list[str]:
     """Imports of another room's modules, where only its package may be imported."""
     home = path.relative_to(ROOT).parts[:2]
+    # The command line is one thing: its entry gathers its commands.
+    own = {home, ("control_plane", "commands")} if home == ("control_plane", "cli.py") else {home}
     found = []
     for name in imported(ast.parse(text)):
         parts = name.split(".")
-        if parts[0] in {"control_plane", "tenant_app", "billing"} and len(parts) >= 3 and tuple(parts[:2]) != home:
+        if parts[0] in {"control_plane", "tenant_app", "billing"} and len(parts) >= 3 and tuple(parts[:2]) not in own:
             found.append(name)
     return found
 
@@ -101,7 +103,7 @@ def test_every_room_has_its_floor_in_the_import_contracts() -> None:
 
 def commands(text: str) -> set[str]:
     """Targets of `make` that a document tells the reader to type."""
-    return set(re.findall(r"(?:^|[`\s])make ([a-z]+)", text))
+    return set(re.findall(r"(?:^|`)(?:PARVIS_PORT=\d+ )?make ([a-z]+)", text, re.MULTILINE))
 
 
 def test_every_command_of_the_documents_exists() -> None:
