@@ -19,7 +19,7 @@ from uuid import UUID
 from celery import Celery
 from sqlalchemy import Engine, text
 
-from control_plane import fleet, organisations, provisioning, signup
+from control_plane import fleet, operator_api, organisations, provisioning, signup
 from control_plane.placement import Databases
 from control_plane.provisioning import Loop, Pace, World
 from kit import logs
@@ -163,6 +163,7 @@ def keep_calendar(engine: Engine) -> None:
     with transaction(engine) as session:
         organisations.expire_reservations(session)
         signup.expire(session)
+        operator_api.purge_answers(session)
     with transaction(engine) as session:
         organisations.remind_trials(session)
     with transaction(engine) as session:

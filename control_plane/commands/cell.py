@@ -5,6 +5,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from control_plane.commands.client import quoted
 from control_plane.commands.context import Context, shared
 from control_plane.commands.errors import CommandError, ExitCode
 from control_plane.commands.tables import card, table
@@ -40,7 +41,7 @@ def list_(context: Context) -> None:
 @shared
 def show(context: Context, name: str) -> None:
     """Show a cell with its databases."""
-    found = context.client().get(f"/cells/{name}")
+    found = context.client().get(f"/cells/{quoted(name)}")
     context.show(found, lambda console: _shown(console, found))
 
 
@@ -96,7 +97,7 @@ def _store(text: str) -> dict[str, str]:
 @shared
 def verify(context: Context, name: str) -> None:
     """Prove that a cell's databases are prepared and closed as they must be."""
-    found = context.client().ask("POST", f"/cells/{name}/verification").body
+    found = context.client().ask("POST", f"/cells/{quoted(name)}/verification").body
     rows = [[one["database"], one["name"], "ok" if one["ok"] else "WRONG", one["detail"]] for one in found["checks"]]
     headers = ["Database", "Check", "Result", "Detail"]
     context.show(found, lambda console: table(console, headers, rows, empty="This cell has no database."))
@@ -123,5 +124,5 @@ def database() -> None:
 def add_database(context: Context, cell_name: str, admin_url: str, capacity: int, spares: int) -> None:
     """Prepare a PostgreSQL database from its address alone, and add it to CELL."""
     body = {"admin_url": admin_url, "capacity": capacity, "spares": spares}
-    found = context.client().ask("POST", f"/cells/{cell_name}/databases", body=body).body
+    found = context.client().ask("POST", f"/cells/{quoted(cell_name)}/databases", body=body).body
     context.show(found, lambda console: _shown(console, found))

@@ -1,5 +1,6 @@
 """A change to an organisation: seen first with --dry-run, made against the version that was read, then waited for."""
 
+import sys
 from collections.abc import Callable
 from functools import update_wrapper
 from typing import Any
@@ -68,7 +69,7 @@ def irreversible(warning: str) -> Callable[[Callable[..., None]], Callable[..., 
 
 
 def _agreed(warning: str) -> None:
-    if not click.get_text_stream("stdin").isatty():
+    if not sys.stdin.isatty():
         raise CommandError(
             warning, cure="Add --yes to say that this is meant, or --dry-run to see first.", code=ExitCode.USAGE
         )

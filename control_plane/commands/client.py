@@ -6,7 +6,7 @@ import os
 import ssl
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from control_plane.commands.errors import CommandError, ExitCode
 
@@ -88,6 +88,11 @@ class Client:
         finally:
             connection.close()
         return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, _json(raw, response.status))
+
+
+def quoted(part: str) -> str:
+    """A part of a path, whatever people typed."""
+    return quote(part, safe="")
 
 
 def _connect(scheme: str, host: str, port: int | None, seconds: float) -> http.client.HTTPConnection:

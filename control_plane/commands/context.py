@@ -14,6 +14,7 @@ from rich.console import Console
 from control_plane.commands.client import Client, language
 from control_plane.commands.errors import CommandError, ExitCode
 
+PIPE_WIDTH = 400
 FIRST_RUN = Path("var/first-run.json")
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -29,7 +30,8 @@ class Context:
     @property
     def console(self) -> Console:
         """Where people read."""
-        return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+        # A pipe has no width: nothing is folded there.
+        return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
     def client(self) -> Client:
         """The API by options, environment, or what `parvis up` wrote in this folder; an error says what is missing."""

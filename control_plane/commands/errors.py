@@ -56,6 +56,9 @@ OPTIONS = {
     "admin.email": "--admin-email",
     "admin.name": "--admin-name",
     "Authorization": "--token",
+    "networks": "--network",
+    "scopes": "--scope",
+    "qualities": "--quality",
     "confirm_address": "--confirm",
 }
 

@@ -6,6 +6,7 @@ from typing import IO, Any
 import click
 from rich.console import Console
 
+from control_plane.commands.client import quoted
 from control_plane.commands.context import Context, shared
 from control_plane.commands.errors import CommandError, ExitCode
 from control_plane.commands.tables import card, moment, size, table
@@ -48,7 +49,7 @@ def price(terms: dict[str, Any]) -> str:
 @shared
 def show(context: Context, code: str) -> None:
     """Show an offer and its versions."""
-    found = context.client().get(f"/offers/{code}")
+    found = context.client().get(f"/offers/{quoted(code)}")
     context.show(found, lambda console: _shown(console, found))
 
 
@@ -89,7 +90,7 @@ def publish(context: Context, file: IO[str]) -> None:
     known = {one["code"]: one["version"] for one in client.get("/offers")["items"]}
     if code in known:
         headers = {"If-Match": f'"{known[code]}"'}
-        found = client.ask("PUT", f"/offers/{code}", body=content, headers=headers).body
+        found = client.ask("PUT", f"/offers/{quoted(code)}", body=content, headers=headers).body
     else:
         found = client.ask("POST", "/offers", body={"code": code, **content}).body
     context.show(found, lambda console: console.print(f"Published {found['code']}, version {found['version']}."))

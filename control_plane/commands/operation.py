@@ -5,7 +5,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from control_plane.commands.client import Client
+from control_plane.commands.client import Client, quoted
 from control_plane.commands.context import Context, shared
 from control_plane.commands.tables import card, moment, table
 from control_plane.commands.waiting import ended, follow
@@ -44,7 +44,7 @@ def _listed(console: Console, headers: list[str], rows: list[list[Any]], cursor:
 @shared
 def show(context: Context, operation_id: str) -> None:
     """Show an operation with its steps."""
-    found = context.client().get(f"/operations/{operation_id}")
+    found = context.client().get(f"/operations/{quoted(operation_id)}")
     context.show(found, lambda console: shown(console, found))
 
 
@@ -81,7 +81,7 @@ def _milliseconds(value: float | None) -> str:
 def watch(context: Context, operation_id: str, timeout: float) -> None:
     """Watch an operation until it ends; the exit code tells how."""
     client = context.client()
-    conclude(context, client, client.get(f"/operations/{operation_id}"), wait=True, timeout=timeout)
+    conclude(context, client, client.get(f"/operations/{quoted(operation_id)}"), wait=True, timeout=timeout)
 
 
 @operation.command()
@@ -89,7 +89,7 @@ def watch(context: Context, operation_id: str, timeout: float) -> None:
 @shared
 def cancel(context: Context, operation_id: str) -> None:
     """Cancel an operation before its point of no return."""
-    found = context.client().ask("POST", f"/operations/{operation_id}/cancellation").body
+    found = context.client().ask("POST", f"/operations/{quoted(operation_id)}/cancellation").body
     context.show(found, lambda console: shown(console, found))
 
 
@@ -101,7 +101,7 @@ def cancel(context: Context, operation_id: str) -> None:
 def retry(context: Context, operation_id: str, wait: bool, timeout: float) -> None:
     """Try a failed operation again, now."""
     client = context.client()
-    found = client.ask("POST", f"/operations/{operation_id}/retry").body
+    found = client.ask("POST", f"/operations/{quoted(operation_id)}/retry").body
     conclude(context, client, found, wait=wait, timeout=timeout)
 
 

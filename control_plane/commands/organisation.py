@@ -7,6 +7,7 @@ import click
 from rich.console import Console
 
 from control_plane.commands.changing import Change, change, irreversible
+from control_plane.commands.client import quoted
 from control_plane.commands.context import Context, shared
 from control_plane.commands.operation import conclude
 from control_plane.commands.operation import shown as operation_shown
@@ -69,8 +70,8 @@ def _made(console: Console, made: dict[str, Any]) -> None:
 def show(context: Context, reference: str) -> None:
     """Show an organisation with its holds and its use."""
     client = context.client()
-    found = client.get(f"/organisations/{reference}")
-    found["holds"] = client.get(f"/organisations/{reference}/holds", standing=True)["items"]
+    found = client.get(f"/organisations/{quoted(reference)}")
+    found["holds"] = client.get(f"/organisations/{quoted(reference)}/holds", standing=True)["items"]
     context.show(found, lambda console: _card(console, found))
 
 
@@ -114,10 +115,10 @@ def list_(context: Context, words: tuple[str, ...], **filters: Any) -> None:
 
 def _listed(console: Console, found: dict[str, Any]) -> None:
     rows = [
-        [one["address"], one["name"], one["state"], one["offer"]["code"], moment(one["created_at"]), one["id"]]
+        [one["address"], one["name"], one["state"], one["offer"]["code"], moment(one["created_at"])]
         for one in found["items"]
     ]
-    table(console, ["Address", "Name", "State", "Offer", "Ordered", "ID"], rows, empty="No organisation.")
+    table(console, ["Address", "Name", "State", "Offer", "Ordered"], rows, empty="No organisation.")
     if found["next_cursor"]:
         console.print(f"More: --cursor {found['next_cursor']}", style="dim")
 
@@ -129,7 +130,7 @@ def _listed(console: Console, found: dict[str, Any]) -> None:
 @change
 def suspend(reference: str, reason: str, kind: str) -> Change:
     """Close an organisation's doors; its data stays."""
-    return "PUT", f"/organisations/{reference}/suspension", {"reason": reason, "kind": kind}, {}
+    return "PUT", f"/organisations/{quoted(reference)}/suspension", {"reason": reason, "kind": kind}, {}
 
 
 @organisation.command()
@@ -140,7 +141,7 @@ def suspend(reference: str, reason: str, kind: str) -> Change:
 def resume(reference: str, kind: str, from_read_only: bool) -> Change:
     """Lift a hold; the organisation is live again once none is left."""
     noun = "read-only" if from_read_only else "suspension"
-    return "DELETE", f"/organisations/{reference}/{noun}", None, {"kind": kind}
+    return "DELETE", f"/organisations/{quoted(reference)}/{noun}", None, {"kind": kind}
 
 
 @organisation.command("read-only")
@@ -150,7 +151,7 @@ def resume(reference: str, kind: str, from_read_only: bool) -> Change:
 @change
 def read_only(reference: str, reason: str, kind: str) -> Change:
     """Refuse writes; everything still reads."""
-    return "PUT", f"/organisations/{reference}/read-only", {"reason": reason, "kind": kind}, {}
+    return "PUT", f"/organisations/{quoted(reference)}/read-only", {"reason": reason, "kind": kind}, {}
 
 
 @organisation.command()
@@ -159,7 +160,7 @@ def read_only(reference: str, reason: str, kind: str) -> Change:
 @change
 def close(reference: str, reason: str) -> Change:
     """Begin the notice after which the organisation may be erased."""
-    return "PUT", f"/organisations/{reference}/closure", {"reason": reason}, {}
+    return "PUT", f"/organisations/{quoted(reference)}/closure", {"reason": reason}, {}
 
 
 @organisation.command()
@@ -167,7 +168,7 @@ def close(reference: str, reason: str) -> Change:
 @change
 def reopen(reference: str) -> Change:
     """Take a closure back, while its notice runs."""
-    return "DELETE", f"/organisations/{reference}/closure", None, {}
+    return "DELETE", f"/organisations/{quoted(reference)}/closure", None, {}
 
 
 @organisation.command()
@@ -181,7 +182,7 @@ def erase(reference: str, confirm: str, force: bool, reason: str | None) -> Chan
     """Remove an organisation and all its data for good, once its notice has passed."""
     return (
         "POST",
-        f"/organisations/{reference}/erasure",
+        f"/organisations/{quoted(reference)}/erasure",
         {"confirm_address": confirm, "force": force, "reason": reason},
         {},
     )
@@ -193,7 +194,7 @@ def erase(reference: str, confirm: str, force: bool, reason: str | None) -> Chan
 @change
 def change_offer(reference: str, offer: str) -> Change:
     """Move to the present version of OFFER."""
-    return "PUT", f"/organisations/{reference}/offer", {"offer": offer}, {}
+    return "PUT", f"/organisations/{quoted(reference)}/offer", {"offer": offer}, {}
 
 
 @organisation.command("extend-trial")
@@ -203,7 +204,7 @@ def change_offer(reference: str, offer: str) -> Change:
 @change
 def extend_trial(reference: str, until: str, reason: str) -> Change:
     """Give a trial a new end."""
-    return "PUT", f"/organisations/{reference}/trial", {"until": until, "reason": reason}, {}
+    return "PUT", f"/organisations/{quoted(reference)}/trial", {"until": until, "reason": reason}, {}
 
 
 @organisation.command()
@@ -212,7 +213,7 @@ def extend_trial(reference: str, until: str, reason: str) -> Change:
 @change
 def rename(reference: str, name: str) -> Change:
     """Give an organisation another name; its address stays."""
-    return "PATCH", f"/organisations/{reference}", {"name": name}, {}
+    return "PATCH", f"/organisations/{quoted(reference)}", {"name": name}, {}
 
 
 @organisation.command()
@@ -223,5 +224,5 @@ def rename(reference: str, name: str) -> Change:
 def verify(context: Context, reference: str, wait: bool, timeout: float) -> None:
     """Check now that everything is as ordered, and mend what is not."""
     client = context.client()
-    found = client.ask("POST", f"/organisations/{reference}/verification").body
+    found = client.ask("POST", f"/organisations/{quoted(reference)}/verification").body
     conclude(context, client, found, wait=wait, timeout=timeout)

@@ -7,12 +7,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+NARROW = ("ID", "Address", "State", "Code", "Kind", "When", "Asked", "Ordered", "Prefix", "Last used", "Ends")
+
 
 def table(console: Console, headers: list[str], rows: Iterable[list[Any]], *, empty: str) -> None:
     """A plain table; `empty` is said where there are no rows."""
     made = Table(box=None, pad_edge=False, header_style="bold")
     for header in headers:
-        made.add_column(header, overflow="fold", no_wrap=header in ("ID", "Address", "State"))
+        made.add_column(header, overflow="fold", no_wrap=header in NARROW)
     count = 0
     for row in rows:
         made.add_row(*(escape(text(cell)) for cell in row))

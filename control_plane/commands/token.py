@@ -6,6 +6,7 @@ import click
 from rich.console import Console
 
 from control_plane.commands.changing import irreversible
+from control_plane.commands.client import quoted
 from control_plane.commands.context import Context, shared
 from control_plane.commands.tables import card, moment, table
 
@@ -24,7 +25,7 @@ def list_(context: Context) -> None:
         [
             one["prefix"],
             one["name"],
-            one["scopes"],
+            len(one["scopes"]),
             moment(one["used_at"]),
             "revoked" if one["revoked_at"] else moment(one["expires_at"]) or "never",
             one["id"],
@@ -71,7 +72,7 @@ def _new(console: Console, found: dict[str, Any]) -> None:
 @shared
 def rotate(context: Context, token_id: str) -> None:
     """Make a token's successor; the old one goes on working for a while."""
-    found = context.client().ask("POST", f"/tokens/{token_id}/rotation").body
+    found = context.client().ask("POST", f"/tokens/{quoted(token_id)}/rotation").body
     context.show(found, lambda console: _new(console, found))
 
 
@@ -81,5 +82,5 @@ def rotate(context: Context, token_id: str) -> None:
 @shared
 def revoke(context: Context, token_id: str) -> None:
     """Stop a token at once."""
-    context.client().ask("DELETE", f"/tokens/{token_id}")
+    context.client().ask("DELETE", f"/tokens/{quoted(token_id)}")
     context.show({"revoked": token_id}, lambda console: console.print("Revoked."))

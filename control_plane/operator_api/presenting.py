@@ -13,7 +13,7 @@ from control_plane.operator_api import schemas
 from control_plane.organisations import Hold, Organisation
 from control_plane.placement import CellView
 from control_plane.provisioning import Operation
-from kit.interface import Translator
+from kit.interface import N_, Translator
 from kit.settings import ControlPlaneSettings
 
 OPERATIONS = "/api/v1/operations"
@@ -87,7 +87,9 @@ def effects_view(effects: organisations.Effects, words: Translator) -> schemas.E
 
 def _effect(line: organisations.Effect, words: Translator) -> schemas.EffectView:
     message = words(line.message)
-    return schemas.EffectView(code=line.code, message=message.format(**line.params) if line.params else message)
+    # A limit of None is none.
+    params = {name: words(N_("none")) if value is None else value for name, value in line.params.items()}
+    return schemas.EffectView(code=line.code, message=message.format(**params) if params else message)
 
 
 def usage_view(session: Session, row: Organisation) -> schemas.UsageView:

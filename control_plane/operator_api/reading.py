@@ -17,6 +17,7 @@ SENTENCES: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
     (re.compile(pattern), code, message)
     for pattern, code, message in (
         (r"missing required field", "missing", N_("This field is required.")),
+        (r"Expected `str` of length >= 1\b", "too_short", N_("This cannot be empty.")),
         (r"Expected `str` of length >= (?P<least>\d+)", "too_short", N_("Write at least {least} characters.")),
         (r"Expected `str` of length <= (?P<most>\d+)", "too_long", N_("Write at most {most} characters.")),
         (r"Expected `array` of length >= (?P<least>\d+)", "too_few", N_("Give at least {least}.")),
