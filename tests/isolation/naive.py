@@ -22,6 +22,7 @@ class NaivePool:
     async def transaction(
         self, record: TenantRecord, read_only: bool = False, *, seconds: float | None = None
     ) -> AsyncIterator[Any]:
+        del read_only  # it does not care
         async with self._room:
             conn = self._idle.pop() if self._idle else await connect(self._url)
             try:

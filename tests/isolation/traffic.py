@@ -1,4 +1,4 @@
-"""Tenants with a canary in every text column, and requests that read, write, fail, are cut off and leave notes behind."""
+"""Tenants with a canary in every text column, and requests that read, write, fail, are cut off and leave notes."""
 
 import asyncio
 import random
@@ -22,7 +22,8 @@ COLUMNS = """
 select a.attname, t.typname, a.atttypmod - 4, a.attnotnull and not a.atthasdef,
        (select substring(pg_get_constraintdef(c.oid) from '''([a-z])''')
         from pg_constraint c where c.conrelid = a.attrelid and c.contype = 'c' and c.conkey = array[a.attnum]),
-       exists (select from pg_constraint c where c.conrelid = a.attrelid and c.contype = 'p' and a.attnum = any(c.conkey))
+       exists (select from pg_constraint c
+               where c.conrelid = a.attrelid and c.contype = 'p' and a.attnum = any(c.conkey))
 from pg_attribute a join pg_type t on t.oid = a.atttypid
 where a.attrelid = (%s || '.' || %s)::regclass and a.attnum > 0 and not a.attisdropped order by a.attnum
 """
@@ -30,7 +31,7 @@ OPERATIONS = ("read", "write", "abort", "fail", "cancel", "late", "session", "te
 LONG = "select count(*) from generate_series(1, 40000000)"
 
 
-class Leak(AssertionError):
+class Leak(AssertionError):  # noqa: N818 - it is what it says
     """One tenant saw what belongs to another."""
 
 

@@ -233,7 +233,7 @@ def test_a_lost_connection_in_the_middle_is_unavailable(cell: Cell) -> None:
     record = cell.tenant()
 
     async def work(pool: TenantPool) -> None:
-        with pytest.raises(Unavailable):
+        with pytest.raises(Unavailable):  # noqa: PT012 - the end of the block is what raises
             async with pool.transaction(record) as conn:
                 pid = await conn.fetchval("select pg_backend_pid()")
                 await asyncio.to_thread(cell.sql, "select pg_terminate_backend(%s, 5000)", pid)

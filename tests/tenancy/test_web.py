@@ -109,7 +109,7 @@ class Room:
     def __init__(self) -> None:
         self.paths: list[str] = []
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ARG002
         self.paths.append(scope["path"])
 
 
