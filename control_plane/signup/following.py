@@ -30,6 +30,7 @@ from kit.web import Csrf, request_id
 
 AnyRequest = Request[Any, Any, Any]
 COOKIE = "follow"
+FOLLOWED = "/signup/progress/"
 KEPT_SECONDS = 7 * 24 * 3600
 # The stream looks often while things move fast, then less; after its time the browser opens the next one.
 QUICK, SLOW, QUICK_FOR, STREAM_FOR = 0.1, 1.0, 10.0, 55.0
@@ -41,6 +42,11 @@ log = logs.get("control_plane.signup")
 def secret_of(request: AnyRequest) -> str | None:
     """The secret of the sign-up that this browser follows."""
     return request.cookies.get(cookie_name(request.scope["scheme"], COOKIE)) or None
+
+
+def authority_of(request: AnyRequest) -> str | None:
+    """The cookie's secret where it authorises: elsewhere an unguessable link does, or nothing is to be borrowed."""
+    return secret_of(request) if request.url.path.startswith(FOLLOWED) else None
 
 
 @get("/signup/confirm/{token:str}", sync_to_thread=True)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from control_plane import catalogue, organisations
 from control_plane.signup import service
-from control_plane.signup.following import follow_routes, secret_of
+from control_plane.signup.following import authority_of, follow_routes
 from control_plane.signup.service import PUBLIC_SECTOR, Wish
 from kit.errors import Refusal, Refusals
 from kit.interface import N_, Form, field_errors, locale_of, page, render, translator
@@ -173,8 +173,8 @@ def go_to_workspace(
 
 
 def csrf_of(key: bytes) -> Csrf:
-    """Forged writes are refused by origin, and by a token once this browser follows a sign-up."""
-    return Csrf(key, secret_of)
+    """Forged writes are refused by origin, and by a token where this browser's cookie is what authorises them."""
+    return Csrf(key, authority_of)
 
 
 def site_routes(csrf: Csrf) -> Router:
