@@ -90,8 +90,12 @@ class Product:
 
     def everything(self) -> list[int]:
         """Every process of this product, grandchildren too."""
-        found = set(processes.marked("PARVIS_UP_FOLDER", str(self.folder.resolve())))
+        found = set(self.everything_marked())
         return sorted({pid for pid in found | set(self.pids().values()) if processes.started_at(pid)})
+
+    def everything_marked(self) -> list[int]:
+        """Every process that was started for this folder, also by a run that is gone."""
+        return processes.marked("PARVIS_UP_FOLDER", str(self.folder.resolve()))
 
     def wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS

@@ -1,0 +1,203 @@
+"""The whole product under hard treatment: parts killed, all killed, ports taken, two at once, Ctrl C."""
+
+import os
+import signal
+import socket
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from control_plane.embedded import ports, processes
+from tests.world.product import Product, launch, running_product
+
+PARTS = ["postgres", "valkey", "control-plane", "tenant-app", "worker", "sweep"]
+
+
+@pytest.fixture(scope="module")
+def own(world_folder: Path) -> Iterator[Product]:
+    """A product of one's own, to be treated badly, below a folder that only its owner may enter."""
+    closed = world_folder / "closed"
+    closed.mkdir(mode=0o700)
+    with running_product(closed / "product") as running:
+        yield running
+
+
+def order(product: Product, address: str) -> str:
+    body = {
+        "name": f"Ville de {address}",
+        "address": address,
+        "offer": "team",
+        "admin": {"email": f"maire@{address}.example", "name": "A. Martin"},
+    }
+    with product.api() as api:
+        answer = api.post("/organisations", json=body, headers={"Idempotency-Key": f"key-{address}"})
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["organisation"]["id"])
+
+
+def wait_until_live(product: Product, organisation: str, seconds: float = 30) -> None:
+    deadline, state = time.monotonic() + seconds, ""
+    with product.api() as api:
+        while time.monotonic() < deadline:
+            answer = api.get(f"/organisations/{organisation}")
+            state = answer.json().get("state", answer.text)
+            if state == "live":
+                return
+            time.sleep(0.1)
+    raise AssertionError(f"{organisation} is {state} after {seconds} s")
+
+
+def answers(product: Product, face: str = "", seconds: float = 20) -> None:
+    """The face answers again within the time; what it says meanwhile does not count."""
+    deadline, last = time.monotonic() + seconds, ""
+    while time.monotonic() < deadline:
+        try:
+            with product.client(face) as client:
+                answer = client.get("/", headers={"accept": "text/html"})
+        except httpx.TransportError as error:
+            last = repr(error)
+        else:
+            if answer.status_code < 500:
+                return
+            last = f"{answer.status_code}"
+        time.sleep(0.1)
+    raise AssertionError(f"{face or 'site'} does not answer: {last}")
+
+
+def test_what_is_for_scripts_is_complete_and_private(own: Product) -> None:
+    told = own.first_run
+    assert told["site"] == own.url()
+    assert told["portal"] == own.url("portal")
+    assert told["api"] == own.url("portal") + "/api/v1"
+    assert told["mail"] == own.url("mail")
+    assert set(told["staff"]) == {"email", "password", "totp_secret", "otpauth_url"}
+    for name in ("first-run.json", "secrets.json", "master.key", "cell.json"):
+        assert stat.S_IMODE((own.var / name).stat().st_mode) == 0o600, name
+
+
+def test_no_log_and_no_command_line_shows_a_secret(own: Product) -> None:
+    drawn = (own.var / "secrets.json").read_text()
+    secrets = [own.first_run["api_token"], own.first_run["staff"]["password"]]
+    secrets += [value for value in drawn.split('"') if len(value) > 30]
+    assert len(secrets) >= 5
+    shown = "".join(path.read_text(errors="replace") for path in (own.var / "log").glob("*.log"))
+    shown += "".join(Path(f"/proc/{pid}/cmdline").read_text() for pid in own.everything())
+    assert [secret for secret in secrets if secret in shown] == []
+
+
+def test_only_loopback_is_listened_on(own: Product) -> None:
+    inodes = {
+        str(link.readlink())
+        for pid in [own.process.pid, *own.everything()]
+        for link in Path(f"/proc/{pid}/fd").iterdir()
+        if link.is_symlink()
+    }
+    listening = []
+    for table, loopback in (("tcp", {"0100007F"}), ("tcp6", {"00000000000000000000000001000000"})):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in inodes:
+                address = fields[1].rpartition(":")[0]
+                assert address in loopback, line
+                listening.append(line)
+    assert len(listening) >= 6
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_that_is_killed_is_back_and_nothing_is_lost(own: Product, part: str) -> None:
+    before = order(own, f"vor-{part}")
+    pid = own.pids()[part]
+    os.kill(pid, signal.SIGKILL)
+    for face in ("", "portal", f"vor-{part}"):
+        answers(own, face)
+    wait_until_live(own, before)
+    wait_until_live(own, order(own, f"nach-{part}"))
+    assert own.pids()[part] != pid
+
+
+def test_a_worker_of_the_web_server_that_is_killed_is_back(own: Product) -> None:
+    parent = own.pids()["tenant-app"]
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    assert children
+    for child in children:
+        os.kill(int(child), signal.SIGKILL)
+    answers(own, "vor-postgres")
+
+
+def test_a_second_start_in_the_same_folder_is_refused_in_plain_words(own: Product) -> None:
+    (own.folder.parent / "twin").mkdir()
+    (own.folder.parent / "twin" / "var").symlink_to(own.var)
+    twin = launch(own.folder.parent / "twin", ports.free_port())
+    assert twin.process.wait(timeout=20) == 1
+    assert f"already runs on {own.folder.parent / 'twin' / 'var'} (process {own.process.pid})" in twin.output
+    answers(own)
+
+
+def test_a_taken_port_is_named_with_the_setting_that_moves_it(tmp_path: Path) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        late = launch(tmp_path / "late", port)
+        assert late.process.wait(timeout=20) == 1
+    assert f"Port {port}" in late.output
+    assert "PARVIS_PORT" in late.output
+    assert late.everything_marked() == []
+
+
+@pytest.mark.parametrize("port", ["many", "0", "65536", "-1", "８０８０"])
+def test_a_wrong_port_is_named_with_what_was_expected(tmp_path: Path, port: str) -> None:
+    late = launch(tmp_path / "late", 1, PARVIS_PORT=port)
+    assert late.process.wait(timeout=20) == 1
+    assert "The setting PARVIS_PORT is " in late.output
+    assert "expected a port number from 1 to 65535" in late.output
+
+
+def test_killing_everything_loses_nothing_and_the_next_start_continues(own: Product) -> None:
+    organisation = order(own, "letzte")
+    everything = [own.process.pid, *own.everything()]
+    assert len(everything) >= 9
+    for pid in everything:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+    own.process.wait(timeout=10)
+    started = time.monotonic()
+    again = launch(own.folder, own.port)
+    own.process = again.process
+    own.wait_until_ready()
+    print(f"second start after kill -9 of all: {time.monotonic() - started:.1f} s")
+    wait_until_live(own, organisation)
+    answers(own, "letzte")
+
+
+def test_killing_the_supervisor_alone_ends_the_others(own: Product) -> None:
+    left = own.everything()
+    assert len(left) >= 8
+    own.process.kill()
+    own.process.wait(timeout=10)
+    assert processes.wait_for(lambda: not any(processes.started_at(pid) for pid in left), 20)
+    own.process = launch(own.folder, own.port).process
+    own.wait_until_ready()
+    answers(own)
+
+
+def test_ctrl_c_leaves_no_process_and_keeps_the_data(own: Product) -> None:
+    everything = own.everything()
+    started = time.monotonic()
+    assert own.stop() == 0
+    print(f"Ctrl C took {time.monotonic() - started:.1f} s")
+    assert [pid for pid in everything if processes.started_at(pid)] == []
+    assert own.everything_marked() == []
+    assert "Stopped." in own.output
+    port = ports.free_port()
+    with running_product(own.folder, port) as moved:
+        # Another port gives other addresses, and what was ordered is there.
+        assert moved.first_run["site"] == f"http://parvis.localhost:{port}"
+        with moved.client("letzte") as client:
+            assert client.get("/", headers={"accept": "text/html"}, follow_redirects=True).status_code == 200
