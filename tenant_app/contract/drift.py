@@ -11,7 +11,7 @@ from tenant_app.contract.connections import Connection
 from tenant_app.contract.preparation import Names
 from tenant_app.contract.publishing import read
 from tenant_app.contract.records import Inspection, Inventory, slot_name
-from tenant_app.contract.slots import POWERLESS, ROLE_STATE, show_fence
+from tenant_app.contract.slots import POWERLESS, ROLE_STATE, enter
 
 TABLE_RIGHTS = """
 select c.relname, r.rolname = %(builder)s, coalesce(g.rolname, 'PUBLIC'), a.privilege_type
@@ -74,14 +74,13 @@ def inspect(connection: Connection, names: Names, organisation_id: UUID) -> Insp
 
 def repair(connection: Connection, names: Names, organisation_id: UUID, fence: int) -> tuple[str, ...]:
     """Mend the slot's rights; returns what was wrong. Raises `slot_damaged` for what only a restore brings back."""
-    show_fence(connection, organisation_id, fence)
-    row = connection.execute("select name from directory.slot where organisation_id = %s", [organisation_id]).fetchone()
-    if row is None:
+    slot = enter(connection, organisation_id, fence)
+    if slot is None:
         raise Unavailable("no_slot", f"{organisation_id} has no slot in this database")
-    found = _differences(connection, names, slot_name(row[0]))
+    found = _differences(connection, names, slot)
     lost = [difference.what for difference in found if difference.cure is None]
     if lost:
-        raise Unavailable("slot_damaged", f"{row[0]}: {', '.join(lost)}")
+        raise Unavailable("slot_damaged", f"{slot}: {', '.join(lost)}")
     for cure in dict.fromkeys(difference.cure for difference in found):
         connection.execute(str(cure).encode())
     return tuple(difference.what for difference in found)

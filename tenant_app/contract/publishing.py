@@ -9,7 +9,7 @@ from psycopg.types.json import Jsonb
 from kit.errors import Refusal, Unavailable
 from tenant_app.contract.connections import Connection
 from tenant_app.contract.records import TenantRecord, Usage, checked_hosts
-from tenant_app.contract.slots import show_fence, slot_of
+from tenant_app.contract.slots import Entry, enter
 
 COLUMNS = (
     *("organisation_id", "slot", "state", "name", "address", "locale", "offer", "site_url", "notice"),
@@ -57,18 +57,25 @@ def from_row(row: Any) -> TenantRecord:
 def publish(connection: Connection, record: TenantRecord) -> bool:
     """Write the record and exactly its hosts. True if that changed anything. An older wish is refused as `fenced`."""
     hosts = checked_hosts(record.hosts)
-    show_fence(connection, record.organisation_id, record.fence)
-    if slot_of(connection, record.organisation_id) != record.slot:
+    with connection.pipeline():
+        entry = Entry(connection, record.organisation_id, record.fence)
+        published = connection.execute(RECORD.encode(), [record.organisation_id])
+    if entry.slot() != record.slot:
         raise Unavailable("no_slot", f"{record.organisation_id} has not taken {record.slot}")
-    stored = read(connection, record.organisation_id)
+    row = published.fetchone()
+    stored = None if row is None else from_row(row)
     if stored is not None and stored.generation > record.generation:
         raise Unavailable("fenced", f"generation {stored.generation} of {record.organisation_id} is already published")
-    changed = connection.execute(PUBLISH.encode(), _values(record)).rowcount > 0
     if stored is not None and sorted(stored.hosts) == hosts:
-        return changed
-    connection.execute(DROP_HOSTS, [record.organisation_id, hosts])
-    connection.execute(ADD_HOSTS, [record.organisation_id, hosts])
-    _require_own_hosts(connection, record.organisation_id, hosts)
+        return connection.execute(PUBLISH.encode(), _values(record)).rowcount > 0
+    with connection.pipeline():
+        connection.execute(PUBLISH.encode(), _values(record))
+        connection.execute(DROP_HOSTS, [record.organisation_id, hosts])
+        connection.execute(ADD_HOSTS, [record.organisation_id, hosts])
+        foreign = connection.execute(FOREIGN_HOST, [hosts, record.organisation_id])
+    taken = foreign.fetchone()
+    if taken is not None:
+        raise Refusal("host_taken", "“{host}” leads to another organisation.", field="hosts", host=taken[0])
     return True
 
 
@@ -77,15 +84,9 @@ def _values(record: TenantRecord) -> list[Any]:
     return list((plain | {"entitlements": Jsonb(record.entitlements), "store": Jsonb(record.store)}).values())
 
 
-def _require_own_hosts(connection: Connection, organisation_id: UUID, hosts: list[str]) -> None:
-    foreign = connection.execute(FOREIGN_HOST, [hosts, organisation_id]).fetchone()
-    if foreign is not None:
-        raise Refusal("host_taken", "“{host}” leads to another organisation.", field="hosts", host=foreign[0])
-
-
 def unpublish(connection: Connection, organisation_id: UUID, fence: int) -> bool:
     """The organisation's hosts answer like unknown ones from now on. True if it was published."""
-    show_fence(connection, organisation_id, fence)
+    enter(connection, organisation_id, fence)
     cursor = connection.execute("delete from directory.tenant where organisation_id = %s", [organisation_id])
     return cursor.rowcount > 0
 

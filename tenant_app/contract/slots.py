@@ -20,6 +20,7 @@ insert into directory.fence (organisation_id, fence) values (%s, %s)
 on conflict (organisation_id) do update set fence = excluded.fence where fence.fence <= excluded.fence
 returning fence
 """
+SLOT_OF = "select name from directory.slot where organisation_id = %s"
 CLAIM = """
 update directory.slot set organisation_id = %s, taken_at = now()
 where name = (
@@ -53,16 +54,31 @@ insert into principal (id, kind, name, email, role, locale) values (%s, 'm', %s,
 """
 
 
-def show_fence(connection: Connection, organisation_id: UUID, fence: int) -> None:
-    """Lock the organisation in this database; raise `Unavailable("fenced")` if a newer lease has been here."""
-    if connection.execute(SHOW_FENCE, [organisation_id, fence]).fetchone() is None:
-        raise Unavailable("fenced", f"a newer lease than {fence} works on {organisation_id}")
+class Entry:
+    """The organisation locked in this database, its fence shown, and the slot it has taken; one round trip.
+
+    Ask within a pipeline, beside other questions; read the answer after it. Raises `Unavailable("fenced")` if a newer
+    lease has been here.
+    """
+
+    def __init__(self, connection: Connection, organisation_id: UUID, fence: int) -> None:
+        self._whose = f"a newer lease than {fence} works on {organisation_id}"
+        self._fence = connection.execute(SHOW_FENCE, [organisation_id, fence])
+        self._slot = connection.execute(SLOT_OF, [organisation_id])
+
+    def slot(self) -> str | None:
+        """The slot that the organisation has taken."""
+        if self._fence.fetchone() is None:
+            raise Unavailable("fenced", self._whose)
+        row = self._slot.fetchone()
+        return None if row is None else slot_name(row[0])
 
 
-def slot_of(connection: Connection, organisation_id: UUID) -> str | None:
-    """The slot that the organisation has taken."""
-    row = connection.execute("select name from directory.slot where organisation_id = %s", [organisation_id]).fetchone()
-    return None if row is None else slot_name(row[0])
+def enter(connection: Connection, organisation_id: UUID, fence: int) -> str | None:
+    """The organisation's slot, with the organisation locked and the fence shown; see `Entry`."""
+    with connection.pipeline():
+        entry = Entry(connection, organisation_id, fence)
+    return entry.slot()
 
 
 def build(connection: Connection, names: Names, organisation_id: UUID | None = None) -> str:
@@ -98,8 +114,7 @@ def _role_statement(connection: Connection, slot: str) -> str:
 
 def take(connection: Connection, names: Names, organisation_id: UUID, fence: int) -> str:
     """The organisation's slot: the one it has, else a spare, else one built now."""
-    show_fence(connection, organisation_id, fence)
-    slot = slot_of(connection, organisation_id)
+    slot = enter(connection, organisation_id, fence)
     if slot is None:
         row = connection.execute(CLAIM, [organisation_id]).fetchone()
         slot = build(connection, names, organisation_id) if row is None else slot_name(row[0])
@@ -108,27 +123,25 @@ def take(connection: Connection, names: Names, organisation_id: UUID, fence: int
 
 def ensure_owner(connection: Connection, organisation_id: UUID, owner: Owner, fence: int) -> bool:
     """The owner exists in the workspace. One who renamed himself there keeps his name. True if he was just made."""
-    show_fence(connection, organisation_id, fence)
-    slot = slot_of(connection, organisation_id)
+    slot = enter(connection, organisation_id, fence)
     if slot is None:
         raise Unavailable("no_slot", f"{organisation_id} has no slot in this database")
-    connection.execute(f"SET LOCAL ROLE {slot}; SET LOCAL search_path = {slot}, pg_temp".encode())
-    cursor = connection.execute(OWNER, [owner.id, owner.name, owner.email.strip().lower(), owner.locale])
-    if (
-        cursor.rowcount == 0
-        and connection.execute("select 1 from principal where id = %s", [owner.id]).fetchone() is None
-    ):
+    with connection.pipeline():
+        connection.execute(f"SET LOCAL ROLE {slot}".encode())
+        connection.execute(f"SET LOCAL search_path = {slot}, pg_temp".encode())
+        made = connection.execute(OWNER, [owner.id, owner.name, owner.email.strip().lower(), owner.locale])
+        present = connection.execute("select 1 from principal where id = %s", [owner.id])
+        connection.execute("RESET ROLE")
+    if present.fetchone() is None:
         raise Refusal(
             "owner_email_taken", "Another person of this workspace already uses “{email}”.", email=owner.email
         )
-    connection.execute("RESET ROLE; SET LOCAL search_path = DEFAULT")
-    return cursor.rowcount == 1
+    return made.rowcount == 1
 
 
 def drop(connection: Connection, names: Names, organisation_id: UUID, fence: int) -> bool:
     """Remove the schema with all its rows, and the role unless a neighbouring database still uses it."""
-    show_fence(connection, organisation_id, fence)
-    slot = slot_of(connection, organisation_id)
+    slot = enter(connection, organisation_id, fence)
     if slot is None:
         return False
     if connection.execute("select 1 from directory.tenant where organisation_id = %s", [organisation_id]).fetchone():
