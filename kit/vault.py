@@ -51,7 +51,7 @@ class Vault:
         raw = base64.b64decode(sealed)
         try:
             return AESGCM(self.derive("seal")).decrypt(raw[:NONCE], raw[NONCE:], purpose.encode()).decode()
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:
             raise Unavailable("vault_refused", f"the master key does not open the secret for {purpose!r}") from error
 
     def __repr__(self) -> str:

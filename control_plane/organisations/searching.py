@@ -17,8 +17,8 @@ from kit.errors import Refusal
 from kit.pages import Page, decode_cursor, encode_cursor, page_size
 
 ESTIMATE_STOPS = 5001
-# A word with one or two wrong letters still shares this much of its trigrams.
-ALIKE = 0.45
+# A word with a wrong letter or two still shares this much of its trigrams (marie, mairie).
+ALIKE = 0.4
 
 
 @dataclass(frozen=True)
