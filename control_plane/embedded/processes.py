@@ -7,12 +7,16 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 UNPRIVILEGED = "nobody"
 PR_SET_PDEATHSIG = 1
 PR_SET_KEEPCAPS = 8
+PR_GET_SECUREBITS = 27
+PR_SET_SECUREBITS = 28
+SECBIT_NO_SETUID_FIXUP = 4
 PR_SET_CHILD_SUBREAPER = 36
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
@@ -65,11 +69,23 @@ class Account:
         """In the child, after the fork: change the user for good."""
         if self.sees_all:
             _prctl(PR_SET_KEEPCAPS, 1)
+            _let_access_count_capabilities()
         os.setgroups([])
         os.setgid(self.gid)
         os.setuid(self.uid)
         if self.sees_all:
             _keep_reading_everywhere()
+
+
+def _let_access_count_capabilities() -> None:
+    """access(2), by which PostgreSQL looks for its own programs, ignores the capabilities of a user, but for this bit.
+
+    All other capabilities are given up by name in what follows, so leaving them to setuid(2) is not missed.
+    """
+    bits = _libc.prctl(PR_GET_SECUREBITS, 0, 0, 0, 0)
+    # Where this is not allowed, the server says in its log what it cannot reach.
+    with suppress(OSError):
+        _prctl(PR_SET_SECUREBITS, max(bits, 0) | SECBIT_NO_SETUID_FIXUP)
 
 
 def _keep_reading_everywhere() -> None:
@@ -79,13 +95,12 @@ def _keep_reading_everywhere() -> None:
         raise OSError(ctypes.get_errno(), "capget failed")
     # A container may have taken the narrow one away and left the wide one.
     wanted = next((cap for cap in (CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE) if data[0].permitted & 1 << cap), None)
-    if wanted is None:
-        return
-    data[0].effective = data[0].permitted = data[0].inheritable = 1 << wanted
+    data[0].effective = data[0].permitted = data[0].inheritable = 0 if wanted is None else 1 << wanted
     data[1].effective = data[1].permitted = data[1].inheritable = 0
     if _libc.capset(ctypes.byref(header), data) != 0:
         raise OSError(ctypes.get_errno(), "capset failed")
-    _prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, wanted)
+    if wanted is not None:
+        _prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, wanted)
 
 
 def account_for(*paths: Path) -> Account | None:
