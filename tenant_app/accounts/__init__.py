@@ -53,6 +53,6 @@ __all__ = [
     "setting",
     "signed_in",
     "tally",
-    "told",
     "token_of",
+    "told",
 ]

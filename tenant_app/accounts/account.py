@@ -6,6 +6,7 @@ from uuid import UUID
 from zoneinfo import available_timezones
 
 from litestar import Response, get, post
+from litestar.params import FromPath
 
 from kit.credentials import new_secret, provisioning_uri, qr_svg, readable_secret
 from kit.errors import Refusal, Refusals
@@ -202,7 +203,7 @@ class Account(Room):
             return await renew_session(d, to)
 
     @post("/account/passkeys/{key:uuid}/removal", admits=Role.GUEST, always=True, status_code=303)
-    async def drop_passkey(self, request: AnyRequest, key: UUID) -> Response[Any]:
+    async def drop_passkey(self, request: AnyRequest, key: FromPath[UUID]) -> Response[Any]:
         """Remove one."""
         async with desk(request) as d:
             await factors.drop(d.conn, d.viewer, key)
@@ -235,7 +236,7 @@ class Account(Room):
             return told("/account", "codes_removed")
 
     @post("/account/sessions/{session_id:uuid}/revocation", admits=Role.GUEST, always=True, status_code=303)
-    async def revoke(self, request: AnyRequest, session_id: UUID) -> Response[Any]:
+    async def revoke(self, request: AnyRequest, session_id: FromPath[UUID]) -> Response[Any]:
         """End one of his sessions."""
         async with desk(request) as d:
             await sessions.revoke(d.conn, d.viewer.id, session_id)

@@ -53,7 +53,7 @@ def refuse_writes(request: AnyRequest, record: TenantRecord) -> None:
 
 @asynccontextmanager
 async def connection(request: AnyRequest) -> AsyncIterator[tuple[TenantRecord, Connection]]:
-    """A transaction in the tenant of this request's host, before anybody is known. Signing in works in read-only too."""
+    """A transaction in the tenant of this request's host, before anybody is known; signing in works in read-only."""
     record = tenant(request)
     async with pool(request).transaction(record, read_only=False) as conn:
         yield record, conn

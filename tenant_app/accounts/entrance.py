@@ -1,9 +1,11 @@
 """The ways in: a login ticket, a password, a passkey, a code, a mailed link."""
 
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from litestar import Response, get, post
+from litestar.params import FromQuery
 
 from kit.errors import Refusal, Refusals
 from kit.web import client_ip
@@ -29,12 +31,29 @@ from tenant_app.tenancy import Connection, directory_of, tenant, use_ticket
 ADMITTED = frozenset({"first_sign_in", "sign_up"})
 
 
-async def greet(request: AnyRequest, conn: Connection, person: UUID, to: str) -> Response[object]:
+async def greet(request: AnyRequest, conn: Connection, person: UUID, to: str) -> Response[Any]:
     """Signed in by password: on, or to the code first."""
     if await factors.has_codes(conn, person):
         return await code_awaited(request, conn, person, to)
     await journal(conn, person, "account.signed_in", person, by="password")
     return await signed_in(request, conn, person, to)
+
+
+def _not_here() -> Refusal:
+    return Refusal("ticket_invalid", "This link does not work here. Ask for a new one.", status=403)
+
+
+async def by_ticket(request: AnyRequest, ticket: str) -> Response[Any]:
+    """A session for the person that the ticket names, if nobody has used it before."""
+    used = await use_ticket(directory_of(request), tenant(request), host(request), ticket)
+    if used.purpose not in ADMITTED:
+        raise _not_here()
+    async with connection(request) as (_, conn):
+        person = await people.by_id(conn, used.principal_id)
+        if person is None or person.disabled_at is not None:
+            raise _not_here()
+        await journal(conn, person.id, "account.signed_in", person.id, by="ticket")
+        return await signed_in(request, conn, person.id, "/")
 
 
 class Entrance(Room):
@@ -43,29 +62,20 @@ class Entrance(Room):
     opt = {"public": True}  # noqa: RUF012 - Litestar's way
 
     @get("/enter")
-    async def enter(self, request: AnyRequest, ticket: str = "") -> Response[object]:
+    async def enter(self, request: AnyRequest, ticket: FromQuery[str] = "") -> Response[Any]:
         """Come in by a login ticket, once."""
         try:
-            used = await use_ticket(directory_of(request), tenant(request), host(request), ticket)
-            if used.purpose not in ADMITTED:
-                raise Refusal("ticket_invalid", "This link does not work here. Ask for a new one.", status=403)
-            person = used.principal_id
-            async with connection(request) as (_, conn):
-                known = await people.by_id(conn, person)
-                if known is None or known.disabled_at is not None:
-                    raise Refusal("ticket_invalid", "This link does not work here. Ask for a new one.", status=403)
-                await journal(conn, person, "account.signed_in", person, by="ticket")
-                return await signed_in(request, conn, person, "/")
+            return await by_ticket(request, ticket)
         except Refusal as refusal:
             return outside(request, "accounts/ticket.html", status=410, refusal=refusal.code)
 
     @get("/sign-in")
-    async def sign_in_page(self, request: AnyRequest, next: str = "/") -> Response[object]:  # noqa: A002 - the address says so
+    async def sign_in_page(self, request: AnyRequest, next: FromQuery[str] = "/") -> Response[Any]:  # noqa: A002 - the address says so
         """The door."""
         return outside(request, "accounts/sign_in.html", form=refused_form(request, Refusals([]), {}), to=way_on(next))
 
     @post("/sign-in", status_code=200)
-    async def sign_in(self, request: AnyRequest) -> Response[object]:
+    async def sign_in(self, request: AnyRequest) -> Response[Any]:
         """E-mail and password."""
         sent = await fields(request)
         to = way_on(sent.get("next", "/"))
@@ -86,7 +96,7 @@ class Entrance(Room):
             return (await factors.ask_to_sign_in(conn, host(request), client_ip(request))).options
 
     @post("/sign-in/passkey", status_code=200)
-    async def passkey(self, request: AnyRequest) -> Response[object]:
+    async def passkey(self, request: AnyRequest) -> Response[Any]:
         """The browser's answer, in the field `answer`."""
         sent = await fields(request)
         to = way_on(sent.get("next", "/"))
@@ -102,14 +112,14 @@ class Entrance(Room):
             return outside(request, "accounts/sign_in.html", status=refusal.status, form=form, to=to)
 
     @get("/sign-in/code")
-    async def code_page(self, request: AnyRequest, next: str = "/") -> Response[object]:  # noqa: A002 - the address says so
+    async def code_page(self, request: AnyRequest, next: FromQuery[str] = "/") -> Response[Any]:  # noqa: A002 - the address says so
         """The code that the authenticator application shows."""
         async with connection(request) as (_, conn):
             await waiting(request, conn)
         return outside(request, "accounts/code.html", form=refused_form(request, Refusals([]), {}), to=way_on(next))
 
     @post("/sign-in/code", status_code=200)
-    async def code(self, request: AnyRequest) -> Response[object]:
+    async def code(self, request: AnyRequest) -> Response[Any]:
         """Check it, and come in with a new session."""
         sent = await fields(request)
         to = way_on(sent.get("next", "/"))
@@ -130,12 +140,12 @@ class Entrance(Room):
             return outside(request, "accounts/code.html", status=refusal.status, form=form, to=to)
 
     @get("/forgotten")
-    async def forgotten_page(self, request: AnyRequest) -> Response[object]:
+    async def forgotten_page(self, request: AnyRequest) -> Response[Any]:
         """Ask for a link."""
         return outside(request, "accounts/forgotten.html", sent=False)
 
     @post("/forgotten", status_code=200)
-    async def forgotten(self, request: AnyRequest) -> Response[object]:
+    async def forgotten(self, request: AnyRequest) -> Response[Any]:
         """The same answer for everybody."""
         sent = await fields(request)
         async with connection(request) as (record, conn):
@@ -143,7 +153,7 @@ class Entrance(Room):
         return outside(request, "accounts/forgotten.html", sent=True)
 
     @get("/reset")
-    async def reset_page(self, request: AnyRequest, token: str = "") -> Response[object]:
+    async def reset_page(self, request: AnyRequest, token: FromQuery[str] = "") -> Response[Any]:
         """Choose a new password by a mailed link."""
         try:
             async with connection(request) as (_, conn):
@@ -154,7 +164,7 @@ class Entrance(Room):
         return outside(request, "accounts/reset.html", form=form, token=token, email=person.email)
 
     @post("/reset", status_code=200)
-    async def reset(self, request: AnyRequest) -> Response[object]:
+    async def reset(self, request: AnyRequest) -> Response[Any]:
         """It is the password now, and every other session has ended."""
         sent = await fields(request)
         token = sent.get("token", "")
@@ -171,7 +181,7 @@ class Entrance(Room):
             return await greet(request, conn, person.id, "/")
 
     @post("/sign-out", status_code=303)
-    async def sign_out(self, request: AnyRequest) -> Response[object]:
+    async def sign_out(self, request: AnyRequest) -> Response[Any]:
         """This session ends, on both sides."""
         token = token_of(request)
         if token:

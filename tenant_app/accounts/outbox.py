@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-
 from kit.ids import new_id
 from tenant_app.tenancy import Connection, TenantRecord, as_tenant
 

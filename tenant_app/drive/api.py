@@ -5,6 +5,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from litestar import HttpMethod, Response, get, post, put, route
+from litestar.params import FromPath, FromQuery
 
 from kit.errors import Refusal, Refusals, not_found
 from kit.pages import Page
@@ -75,7 +76,11 @@ class Drive(Room):
 
     @get("/drive/{where:uuid}", admits=Role.GUEST)
     async def look(
-        self, request: AnyRequest, where: UUID, sort: str = "name", cursor: str | None = None
+        self,
+        request: AnyRequest,
+        where: FromPath[UUID],
+        sort: FromQuery[str] = "name",
+        cursor: FromQuery[str | None] = None,
     ) -> Response[Any]:
         """A folder's things, or a file's versions."""
         async with desk(request) as d:
@@ -86,7 +91,7 @@ class Drive(Room):
             return await page(d, "drive/file.html", place, versions=found, above=above(place))
 
     @post("/drive/{where:uuid}/folders", admits=Role.GUEST, status_code=200)
-    async def make_folder(self, request: AnyRequest, where: UUID) -> Response[Any]:
+    async def make_folder(self, request: AnyRequest, where: FromPath[UUID]) -> Response[Any]:
         """A new folder here."""
         sent = await fields(request)
         async with desk(request) as d:
@@ -99,13 +104,15 @@ class Drive(Room):
             return told(f"/drive/{where}", "folder_made")
 
     @post("/drive/{where:uuid}/room", admits=Role.GUEST, status_code=204)
-    async def room(self, request: AnyRequest, where: UUID) -> None:
+    async def room(self, request: AnyRequest, where: FromPath[UUID]) -> None:
         """Whether so many bytes (`size`) would fit; nothing is reserved."""
         size = (await fields(request)).get("size", "")
         await intake.room_for(request, where, int(size) if size.isascii() and size.isdecimal() else 0)
 
     @put("/drive/{where:uuid}/files", admits=Role.GUEST, status_code=201, request_max_body_size=None)
-    async def upload(self, request: AnyRequest, where: UUID, name: str = "", path: str = "") -> dict[str, Any]:
+    async def upload(
+        self, request: AnyRequest, where: FromPath[UUID], name: FromQuery[str] = "", path: FromQuery[str] = ""
+    ) -> dict[str, Any]:
         """The body becomes the file `name` (in the folders of `path`), or a new version of the one that is there."""
         arrived = await intake.one_file(request, where, name, path)
         return {"id": str(arrived.id), "name": arrived.name, "version": arrived.version, "size": arrived.size}
@@ -113,18 +120,20 @@ class Drive(Room):
     # The token comes as the form's first field, and is checked there before the first file.
     @post("/drive/{where:uuid}/files", admits=Role.GUEST, status_code=303, request_max_body_size=None,
           before_request=lambda _: None)  # fmt: skip
-    async def upload_form(self, request: AnyRequest, where: UUID) -> Response[Any]:
+    async def upload_form(self, request: AnyRequest, where: FromPath[UUID]) -> Response[Any]:
         """Files sent by a plain form."""
         arrived = await intake.form(request, where)
         return told(f"/drive/{where}", "uploaded", n=len(arrived))
 
     @route("/drive/{where:uuid}/content", http_method=[HttpMethod.GET, HttpMethod.HEAD], admits=Role.GUEST)
-    async def content(self, request: AnyRequest, where: UUID, version: int | None = None) -> Response[Any]:
+    async def content(
+        self, request: AnyRequest, where: FromPath[UUID], version: FromQuery[int | None] = None
+    ) -> Response[Any]:
         """The file itself."""
         return await download.send(request, where, version)
 
     @post("/drive/{where:uuid}/versions/{n:int}/restoration", admits=Role.MEMBER, status_code=303)
-    async def restore_version(self, request: AnyRequest, where: UUID, n: int) -> Response[Any]:
+    async def restore_version(self, request: AnyRequest, where: FromPath[UUID], n: FromPath[int]) -> Response[Any]:
         """An old version becomes the newest."""
         async with desk(request) as d:
             place = must_change(await reach(d.conn, d.viewer, where))
@@ -132,14 +141,14 @@ class Drive(Room):
             return told(f"/drive/{where}", "version_restored", n=n)
 
     @get("/drive/{where:uuid}/name", admits=Role.MEMBER)
-    async def name_page(self, request: AnyRequest, where: UUID) -> Response[Any]:
+    async def name_page(self, request: AnyRequest, where: FromPath[UUID]) -> Response[Any]:
         """A form with the name."""
         async with desk(request) as d:
             place = must_change(await reach(d.conn, d.viewer, where))
             return await page(d, "drive/rename.html", place, above=above(place))
 
     @post("/drive/{where:uuid}/name", admits=Role.MEMBER, status_code=200)
-    async def rename(self, request: AnyRequest, where: UUID) -> Response[Any]:
+    async def rename(self, request: AnyRequest, where: FromPath[UUID]) -> Response[Any]:
         """Another name."""
         sent = await fields(request)
         async with desk(request) as d:
@@ -154,7 +163,9 @@ class Drive(Room):
             return told(f"/drive/{above(place)}", "renamed")
 
     @get("/drive/{where:uuid}/moving", admits=Role.MEMBER)
-    async def moving_page(self, request: AnyRequest, where: UUID, of: list[str] | None = None) -> Response[Any]:
+    async def moving_page(
+        self, request: AnyRequest, where: FromPath[UUID], of: FromQuery[list[str] | None] = None
+    ) -> Response[Any]:
         """Choose a folder for what was chosen (`of`); `where` is the folder that is looked into."""
         async with desk(request) as d:
             return await self._moving(d, where, of or [])
@@ -175,7 +186,7 @@ class Drive(Room):
         )
 
     @post("/drive/{where:uuid}/moving", admits=Role.MEMBER, status_code=200)
-    async def move(self, request: AnyRequest, where: UUID) -> Response[Any]:
+    async def move(self, request: AnyRequest, where: FromPath[UUID]) -> Response[Any]:
         """Move what was chosen into `where`: all of it or nothing."""
         of = [str(one) for one in (await request.form()).getall("of", [])]
         async with desk(request) as d:
@@ -192,7 +203,7 @@ class Drive(Room):
             return told(f"/drive/{where}", "moved", n=len(of))
 
     @post("/drive/{where:uuid}/trash", admits=Role.MEMBER, status_code=303)
-    async def trash(self, request: AnyRequest, where: UUID) -> Response[Any]:
+    async def trash(self, request: AnyRequest, where: FromPath[UUID]) -> Response[Any]:
         """Put what was chosen (`of`) in the trash; `where` is the folder to come back to."""
         of = [str(one) for one in (await request.form()).getall("of", [])]
         async with desk(request) as d:
@@ -207,7 +218,7 @@ class Trash(Room):
     """What was put away: brought back, or removed for good."""
 
     @get("/spaces/{space_id:uuid}/trash", admits=Role.GUEST)
-    async def trash_page(self, request: AnyRequest, space_id: UUID) -> Response[Any]:
+    async def trash_page(self, request: AnyRequest, space_id: FromPath[UUID]) -> Response[Any]:
         """What lies in it."""
         async with desk(request) as d:
             place = await reach(d.conn, d.viewer, space_id)
@@ -216,7 +227,7 @@ class Trash(Room):
             return await page(d, "drive/trash.html", place, items=await listing.trash(d.conn, space_id))
 
     @post("/drive/{where:uuid}/restoration", admits=Role.MEMBER, status_code=303)
-    async def restore(self, request: AnyRequest, where: UUID) -> Response[Any]:
+    async def restore(self, request: AnyRequest, where: FromPath[UUID]) -> Response[Any]:
         """Back to where it was, or to the top of the space if that is gone."""
         async with desk(request) as d:
             place = must_change(await reach(d.conn, d.viewer, where, trashed=True))
@@ -228,7 +239,7 @@ class Trash(Room):
             return told(f"/drive/{home.id}", "restored")
 
     @post("/drive/{where:uuid}/removal", admits=Role.MEMBER, status_code=303)
-    async def remove(self, request: AnyRequest, where: UUID) -> Response[Any]:
+    async def remove(self, request: AnyRequest, where: FromPath[UUID]) -> Response[Any]:
         """For good."""
         async with desk(request) as d:
             place = must_change(await reach(d.conn, d.viewer, where, trashed=True))

@@ -1,6 +1,7 @@
 """Files on their way out: as attachments only, whole or a range of them, never as a page of this host."""
 
 import re
+from typing import Any
 from uuid import UUID
 
 from litestar import Response
@@ -46,7 +47,7 @@ def span(header: str | None, size: int) -> tuple[int, int] | None:
     return start, end
 
 
-async def send(request: AnyRequest, where: UUID, n: int | None) -> Response[object]:
+async def send(request: AnyRequest, where: UUID, n: int | None) -> Response[Any]:
     """The file's bytes. The transaction ends before the first one leaves."""
     async with desk(request) as d:
         this, version = await found(d, where, n)
@@ -67,7 +68,7 @@ async def send(request: AnyRequest, where: UUID, n: int | None) -> Response[obje
 
 def _answer(
     request: AnyRequest, this: Step, version: Version, headers: dict[str, str], wanted: str | None
-) -> Response[object]:
+) -> Response[Any]:
     media_type = names.media_type(this.name)
     try:
         part = span(wanted, version.size)

@@ -1,6 +1,7 @@
 """What a browser sends, as it comes: one file as a body, or a form with several. Nothing is held whole."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -16,7 +17,7 @@ from tenant_app.accounts import connection, csrf, desk, token_of
 from tenant_app.drive import quota, uploads
 from tenant_app.drive.reach import must_add, reach
 from tenant_app.drive.uploads import Arrived, WayIn
-from tenant_app.tenancy import directory_of, tenant
+from tenant_app.tenancy import Connection, directory_of, tenant
 
 AnyRequest = Request[Any, Any, Any]
 SMALL_FIELD = 2000
@@ -28,29 +29,19 @@ def way_in(request: AnyRequest) -> WayIn:
     """How this request's uploads come back to the database, and the bucket they go to."""
     record = tenant(request)
 
-    def only_connection() -> Any:
-        return _connection(request)
-
     return WayIn(
         tenant=record,
         bucket=open_bucket(directory_of(request).cell.store, record.store),
         desk=partial(desk, request),
-        connection=only_connection,
+        connection=partial(_connection, request),
     )
 
 
-class _connection:  # noqa: N801 - reads as a verb where it is used
+@asynccontextmanager
+async def _connection(request: AnyRequest) -> AsyncIterator[Connection]:
     """The tenant's transaction alone, without the record."""
-
-    def __init__(self, request: AnyRequest) -> None:
-        self.opened = connection(request)
-
-    async def __aenter__(self) -> Any:
-        _, conn = await self.opened.__aenter__()
-        return conn
-
-    async def __aexit__(self, *failure: Any) -> bool | None:
-        return await self.opened.__aexit__(*failure)
+    async with connection(request) as (_, conn):
+        yield conn
 
 
 def declared_size(request: AnyRequest) -> int:

@@ -13,6 +13,14 @@ DIRECTION = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 # Types a browser could run if it were ever shown them inline.
 ACTIVE = ("html", "svg", "xml", "javascript", "ecmascript", "x-shockwave", "pdf+html", "mhtml", "xslt", "x-httpd")
 UNKNOWN = "application/octet-stream"
+ICONS = {
+    "image": frozenset(["png", "jpg", "jpeg", "gif", "webp", "avif", "heic", "bmp", "tif", "tiff", "svg"]),
+    "sheet": frozenset(["xls", "xlsx", "ods", "csv", "tsv"]),
+    "file-text": frozenset(["pdf", "doc", "docx", "odt", "txt", "md", "rtf", "html"]),
+    "film": frozenset(["mp4", "mov", "mkv", "webm", "avi"]),
+    "music": frozenset(["mp3", "ogg", "flac", "wav", "m4a"]),
+    "package": frozenset(["zip", "7z", "tar", "gz", "rar", "xz"]),
+}
 
 
 def _refuse(code: str, message: str) -> Refusal:
@@ -63,14 +71,7 @@ def disposition(name: str) -> str:
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
-def kind_of(name: str, mime: str | None) -> str:
+def kind_of(name: str) -> str:
     """The icon that stands for a file."""
-    mime = mime or media_type(name)
     ending = name.rpartition(".")[2].lower()
-    if mime.startswith("image/") or ending == "svg":
-        return "image"
-    if ending in {"xls", "xlsx", "ods", "csv", "tsv"}:
-        return "sheet"
-    if ending in {"pdf", "doc", "docx", "odt", "txt", "md", "rtf", "html"}:
-        return "file-text"
-    return "file"
+    return next((icon for icon, endings in ICONS.items() if ending in endings), "file")

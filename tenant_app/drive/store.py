@@ -25,13 +25,17 @@ async def _collected(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         yield b"".join(held)
 
 
+def _must_fit(arrived: int, most: int) -> None:
+    if arrived > most:
+        raise Refusal("longer_than_said", "More arrived than was announced. Nothing was stored.", status=413)
+
+
 async def put(bucket: Bucket, blob_id: UUID, chunks: AsyncIterator[bytes], most: int) -> Stored:
     """Store at most `most` bytes as this blob: whole or not at all, whatever ends the stream."""
     upload = await to_thread.run_sync(bucket.begin, str(blob_id))
     try:
         async for piece in _collected(chunks):
-            if upload.written + len(piece) > most:
-                raise Refusal("longer_than_said", "More arrived than was announced. Nothing was stored.", status=413)
+            _must_fit(upload.written + len(piece), most)
             await to_thread.run_sync(upload.write, piece)
         return await to_thread.run_sync(upload.commit)
     except BaseException:

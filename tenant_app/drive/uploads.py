@@ -237,23 +237,23 @@ async def _show(desk: Desk, place: Place, blob_id: UUID, name: str, stored: Stor
         if present.kind == FOLDER:
             raise is_folder_there(name)
         node_id, n = present.id, present.version + 1
-    await _add_version(desk, node_id, n, blob_id, stored.size, stored.sha256, name)
+    await _add_version(desk, node_id, n, Kept(blob_id, stored.size, stored.sha256), name)
     return Arrived(node_id, name, n, stored.size)
 
 
-async def _add_version(desk: Desk, of: UUID, n: int, blob_id: UUID, size: int, sha256: str | None, name: str) -> None:
+async def _add_version(desk: Desk, of: UUID, n: int, blob: Kept, name: str) -> None:
     await ADD_VERSION.run(
         desk.conn,
         node_id=of,
         n=n,
-        blob_id=blob_id,
-        size=size,
-        sha256=sha256,
+        blob_id=blob.blob_id,
+        size=blob.size,
+        sha256=blob.sha256,
         author_id=desk.viewer.id,
         label=None,
     )
     await SHOW_VERSION.run(
-        desk.conn, of=of, n=n, size=size, mime=names.media_type(name), by=desk.viewer.id, etag=new_id()
+        desk.conn, of=of, n=n, size=blob.size, mime=names.media_type(name), by=desk.viewer.id, etag=new_id()
     )
 
 
@@ -286,6 +286,11 @@ async def renewed(chunks: AsyncIterator[bytes], renew_lease: Callable[[], Awaita
             last = monotonic()
 
 
+def _must_be_whole(stored: Stored, size: int | None) -> None:
+    if size is not None and stored.size != size:
+        raise Refusal("shorter_than_said", "Less arrived than was announced. Nothing was stored.", status=400)
+
+
 async def take_in(
     way_in: WayIn, where: UUID, name: str, size: int, chunks: AsyncIterator[bytes], *, exact: bool, path: str = ""
 ) -> Arrived:
@@ -303,8 +308,7 @@ async def take_in(
 
     try:
         stored = await store.put(way_in.bucket, promise.blob_id, renewed(chunks, renew_lease), promise.size)
-        if exact and stored.size != size:
-            raise Refusal("shorter_than_said", "Less arrived than was announced. Nothing was stored.", status=400)
+        _must_be_whole(stored, size if exact else None)
         async with way_in.desk() as desk:
             return await commit(desk, place, promise, name, stored)
     except BaseException:
@@ -324,6 +328,6 @@ async def restore_version(desk: Desk, place: Place, n: int) -> Arrived:
     if old is None or present is None:
         raise not_found()
     newest = present.version + 1
-    await _add_version(desk, this.id, newest, old.blob_id, old.size, old.sha256, this.name)
+    await _add_version(desk, this.id, newest, old, this.name)
     await note(desk, "file.version_restored", this.id, name=this.name, version=n)
     return Arrived(this.id, this.name, newest, old.size)

@@ -27,7 +27,9 @@ def _invitation(_: Translator, payload: Mapping[str, Any]) -> Words:
     return Words(
         _.locale,
         organisation,
-        _("{inviter} invites you to the workspace of {organisation}").format(inviter=inviter, organisation=organisation),
+        _("{inviter} invites you to the workspace of {organisation}").format(
+            inviter=inviter, organisation=organisation
+        ),
         [
             _("Hello,"),
             _("{inviter} invites you to the workspace of {organisation}, to share files there.").format(

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from litestar import Response, get, post
+from litestar.params import FromPath, FromQuery
 
 from kit.errors import Refusal, Refusals
 from kit.interface import locale_of
@@ -11,6 +12,7 @@ from tenant_app.accounts import (
     AnyRequest,
     Desk,
     Room,
+    by_id,
     connection,
     csrf,
     desk,
@@ -22,7 +24,7 @@ from tenant_app.accounts import (
     told,
 )
 from tenant_app.interface import Role, show
-from tenant_app.members import service
+from tenant_app.members import invitations, service
 from tenant_app.spaces import identifier, managed_by
 
 NOTHING = Refusals([])
@@ -40,7 +42,7 @@ async def members_page(desk: Desk, form: Any = None, status: int = 200) -> Respo
         status=status,
         current="members",
         people=people,
-        invitations=await service.open_invitations(desk.conn) if desk.viewer.administers else [],
+        invitations=await invitations.open_invitations(desk.conn) if desk.viewer.administers else [],
         invitable_pairs=[(one.id, one.name) for one in await managed_by(desk.conn, desk.viewer.id)],
         form=form or refused_form(desk.request, NOTHING, {}),
     )
@@ -70,7 +72,7 @@ class Members(Room):
             await d.conn.execute("SAVEPOINT before")
             try:
                 space_id = identifier(wanted) if wanted else None
-                invited = await service.invite(d, sent.get("emails", ""), role_in(sent), space_id, origin(request))
+                invited = await invitations.invite(d, sent.get("emails", ""), role_in(sent), space_id, origin(request))
             except Refusal as refusal:
                 if refusal.field is None:
                     raise
@@ -79,21 +81,21 @@ class Members(Room):
             return told("/members", "invited", n=len(invited))
 
     @post("/members/invitations/{invitation:uuid}/resending", admits=Role.ADMINISTRATOR, status_code=303)
-    async def resend(self, request: AnyRequest, invitation: UUID) -> Response[Any]:
+    async def resend(self, request: AnyRequest, invitation: FromPath[UUID]) -> Response[Any]:
         """A fresh link."""
         async with desk(request) as d:
-            await service.resend(d, invitation, origin(request))
+            await invitations.resend(d, invitation, origin(request))
             return told("/members", "invited", n=1)
 
     @post("/members/invitations/{invitation:uuid}/revocation", admits=Role.ADMINISTRATOR, status_code=303)
-    async def revoke(self, request: AnyRequest, invitation: UUID) -> Response[Any]:
+    async def revoke(self, request: AnyRequest, invitation: FromPath[UUID]) -> Response[Any]:
         """Withdraw it."""
         async with desk(request) as d:
-            await service.revoke(d, invitation)
+            await invitations.revoke(d, invitation)
             return told("/members", "invitation_revoked")
 
     @post("/members/{person:uuid}/role", admits=Role.ADMINISTRATOR, status_code=303)
-    async def change_role(self, request: AnyRequest, person: UUID) -> Response[Any]:
+    async def change_role(self, request: AnyRequest, person: FromPath[UUID]) -> Response[Any]:
         """Another role."""
         sent = await fields(request)
         async with desk(request) as d:
@@ -101,14 +103,14 @@ class Members(Room):
             return told("/members", "saved")
 
     @post("/members/{person:uuid}/deactivation", admits=Role.ADMINISTRATOR, status_code=303)
-    async def deactivate(self, request: AnyRequest, person: UUID) -> Response[Any]:
+    async def deactivate(self, request: AnyRequest, person: FromPath[UUID]) -> Response[Any]:
         """No longer let in."""
         async with desk(request) as d:
             await service.deactivate(d, person)
             return told("/members", "deactivated")
 
     @post("/members/{person:uuid}/deactivation/removal", admits=Role.ADMINISTRATOR, status_code=303)
-    async def reactivate(self, request: AnyRequest, person: UUID) -> Response[Any]:
+    async def reactivate(self, request: AnyRequest, person: FromPath[UUID]) -> Response[Any]:
         """Let in again."""
         async with desk(request) as d:
             await service.reactivate(d, person)
@@ -121,14 +123,14 @@ class Joining(Room):
     opt = {"public": True}  # noqa: RUF012 - Litestar's way
 
     @get("/join")
-    async def join_page(self, request: AnyRequest, token: str = "") -> Response[Any]:
+    async def join_page(self, request: AnyRequest, token: FromQuery[str] = "") -> Response[Any]:
         """Who invites, and a name to give."""
         async with connection(request) as (_, conn):
             try:
-                found = await service.by_token(conn, token)
+                found = await invitations.by_token(conn, token)
             except Refusal as refusal:
                 return outside(request, "members/invitation_void.html", status=refusal.status)
-            inviter = await service.by_id(conn, found.invited_by)
+            inviter = await by_id(conn, found.invited_by)
         return outside(
             request,
             "members/join.html",
@@ -145,7 +147,7 @@ class Joining(Room):
         token = sent.get("token", "")
         try:
             async with connection(request) as (record, conn):
-                made = await service.accept(
+                made = await invitations.accept(
                     conn, record, token, sent.get("name", ""), locale_of(request, record.locale)
                 )
                 return await signed_in(request, conn, made, "/welcome")

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from litestar import Response, get, post
+from litestar.params import FromPath
 from litestar.response import Redirect
 
 from kit.errors import Refusal, Refusals, not_found
@@ -80,13 +81,13 @@ class Spaces(Room):
             return Redirect(f"/drive/{made}", status_code=303)
 
     @get("/spaces/{space_id:uuid}", admits=Role.GUEST)
-    async def space(self, request: AnyRequest, space_id: UUID) -> Response[Any]:
+    async def space(self, request: AnyRequest, space_id: FromPath[UUID]) -> Response[Any]:
         """Its name and people."""
         async with desk(request) as d:
             return await space_page(d, space_id)
 
     @post("/spaces/{space_id:uuid}", admits=Role.MEMBER, status_code=200)
-    async def rename(self, request: AnyRequest, space_id: UUID) -> Response[Any]:
+    async def rename(self, request: AnyRequest, space_id: FromPath[UUID]) -> Response[Any]:
         """Another name."""
         sent = await fields(request)
         async with desk(request) as d:
@@ -99,21 +100,21 @@ class Spaces(Room):
             return told(f"/spaces/{space_id}", "saved")
 
     @post("/spaces/{space_id:uuid}/archive", admits=Role.MEMBER, status_code=303)
-    async def archive(self, request: AnyRequest, space_id: UUID) -> Response[Any]:
+    async def archive(self, request: AnyRequest, space_id: FromPath[UUID]) -> Response[Any]:
         """Out of the way, still readable."""
         async with desk(request) as d:
             await service.archive(d, space_id)
             return told("/spaces", "archived")
 
     @post("/spaces/{space_id:uuid}/archive/removal", admits=Role.MEMBER, status_code=303)
-    async def open_again(self, request: AnyRequest, space_id: UUID) -> Response[Any]:
+    async def open_again(self, request: AnyRequest, space_id: FromPath[UUID]) -> Response[Any]:
         """Back in use."""
         async with desk(request) as d:
             await service.open_again(d, space_id)
             return told(f"/spaces/{space_id}", "opened_again")
 
     @post("/spaces/{space_id:uuid}/people", admits=Role.MEMBER, status_code=200)
-    async def let_in(self, request: AnyRequest, space_id: UUID) -> Response[Any]:
+    async def let_in(self, request: AnyRequest, space_id: FromPath[UUID]) -> Response[Any]:
         """Add somebody, or change what he may do."""
         sent = await fields(request)
         role = sent.get("role", "")
@@ -129,7 +130,7 @@ class Spaces(Room):
             return told(f"/spaces/{space_id}", "saved")
 
     @post("/spaces/{space_id:uuid}/people/{person_id:uuid}/removal", admits=Role.GUEST, status_code=303)
-    async def let_out(self, request: AnyRequest, space_id: UUID, person_id: UUID) -> Response[Any]:
+    async def let_out(self, request: AnyRequest, space_id: FromPath[UUID], person_id: FromPath[UUID]) -> Response[Any]:
         """Take somebody out, or leave."""
         async with desk(request) as d:
             await service.let_out(d, space_id, person_id)

@@ -29,7 +29,13 @@ from tests.world.product import Loopback
 CELL_KEY = bytes(range(100, 132))
 PASSWORD = "Verger-Tandem-Hublot-19"
 CSRF = re.compile(r'name="csrf" value="([^"]+)"')
-GENEROUS = {"storage_bytes": 10_000_000_000, "members": None, "guests": None, "spaces": None, "file_bytes": 2_000_000_000}
+GENEROUS = {
+    "storage_bytes": 10_000_000_000,
+    "members": None,
+    "guests": None,
+    "spaces": None,
+    "file_bytes": 2_000_000_000,
+}
 
 
 @dataclass
@@ -50,7 +56,9 @@ class Person:
         assert found, "no form on this page"
         return unescape(found[1])
 
-    def post(self, path: str, data: dict[str, Any] | None = None, *, csrf: str | None = None, **options: Any) -> httpx.Response:
+    def post(
+        self, path: str, data: dict[str, Any] | None = None, *, csrf: str | None = None, **options: Any
+    ) -> httpx.Response:
         """Send a form as a page of this workspace would."""
         return self.http.post(path, data={"csrf": self.token() if csrf is None else csrf, **(data or {})}, **options)
 
@@ -73,7 +81,9 @@ class Person:
     def folder(self, where: str, name: str) -> str:
         answer = self.post(f"/drive/{where}/folders", {"name": name})
         assert answer.status_code == 200, answer.text
-        found = self.house.rows(self.record, "select id from node where name = %s and kind = 'd' order by id desc", name)
+        found = self.house.rows(
+            self.record, "select id from node where name = %s and kind = 'd' order by id desc", name
+        )
         return str(found[0][0])
 
     def client(self) -> httpx.Client:
@@ -128,15 +138,17 @@ class House:
         return changed
 
     def client(self, record: TenantRecord, **options: Any) -> httpx.Client:
+        lang = options.pop("lang", "en")
         made = httpx.Client(
             transport=Loopback(),
             base_url=self.url(record),
             timeout=60,
             trust_env=False,
             follow_redirects=True,
-            headers={"Accept": "text/html", "Accept-Language": options.pop("lang", "en")},
+            headers={"Accept": "text/html", "Accept-Language": lang},
             **options,
         )
+        made.cookies.set("lang", lang)
         self._clients.append(made)
         return made
 
@@ -168,7 +180,9 @@ class House:
         person.email = f"{record.address}@example.org"
         return person
 
-    def add(self, record: TenantRecord, role: int = 1, name: str = "Léa Wagner", email: str | None = None) -> tuple[Person, UUID]:
+    def add(
+        self, record: TenantRecord, role: int = 1, name: str = "Léa Wagner", email: str | None = None
+    ) -> tuple[Person, UUID]:
         """Somebody with this role, signed in by ticket and with a password of his own (set by SQL)."""
         person_id = uuid4()
         email = email or f"p{person_id.hex[:10]}@example.org"
@@ -239,7 +253,11 @@ class House:
     def sweep(self) -> None:
         """One round of the worker, now."""
         answer = subprocess.run(
-            [sys.executable, "-m", "tenant_app.worker", "--once"], env=self.env(), capture_output=True, text=True, check=False
+            [sys.executable, "-m", "tenant_app.worker", "--once"],
+            env=self.env(),
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert answer.returncode == 0, answer.stderr
 
