@@ -158,7 +158,9 @@ class Loop:
 
     def _commit(self, turn: Turn, name: str, effect: Effect, milliseconds: float) -> Turn | None:
         with transaction(self.engine) as session:
-            wish = ledger.hold_on(session, turn.wish, self.pace.lease, attempts=0)
+            # A look for drift begins at the first step each time: only its end says that all went well.
+            fresh = {} if turn.operation_id is None else {"attempts": 0}
+            wish = ledger.hold_on(session, turn.wish, self.pace.lease, **fresh)
             if wish is None:
                 log.info("the lease was lost", organisation_id=str(turn.wish.organisation_id), step=name)
                 return None

@@ -109,7 +109,7 @@ def _verification(session: Session, wish: Wish, state: str, **values: str) -> Op
         **values,
     )
     session.add(operation)
-    session.flush([operation])
+    session.flush()
     return operation
 
 

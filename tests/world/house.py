@@ -231,6 +231,7 @@ class House:
 
     def complaints(self, *organisation_ids: UUID) -> list[str]:
         """The oracle: what is not as it must be, in any world. An empty list is the only good answer."""
+        self.post()
         found = [str(orphan) for orphan in provisioning.orphans(self.engine, self.world)]
         for organisation_id in organisation_ids:
             found += self._complaints(organisation_id)
