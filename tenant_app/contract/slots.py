@@ -31,6 +31,12 @@ ROLE_STATE = """
 select not (rolcanlogin or rolsuper or rolinherit or rolcreaterole or rolcreatedb or rolreplication or rolbypassrls)
 from pg_roles where rolname = %s
 """
+NEXT = """
+with next as (select 'slot_' || lpad(nextval('directory.slot_number')::text, 6, '0') as name)
+select name, (
+    select not (rolcanlogin or rolsuper or rolinherit or rolcreaterole or rolcreatedb or rolreplication or rolbypassrls)
+    from pg_roles where rolname = name) from next
+"""
 POWERLESS = "NOLOGIN NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
 BUILD = """
 {role}
@@ -43,6 +49,8 @@ SET LOCAL search_path = {slot}, pg_temp;
 GRANT USAGE ON SCHEMA {slot} TO {slot};
 RESET ROLE;
 SET LOCAL search_path = DEFAULT;
+INSERT INTO directory.slot (name, organisation_id, schema_version, taken_at)
+SELECT '{slot}', o.id, {version}, CASE WHEN o.id IS NOT NULL THEN now() END FROM (SELECT {organisation}::uuid) o (id);
 """
 FORGET = (
     "delete from directory.usage where organisation_id = %s",
@@ -83,33 +91,29 @@ def enter(connection: Connection, organisation_id: UUID, fence: int) -> str | No
 
 def build(connection: Connection, names: Names, organisation_id: UUID | None = None) -> str:
     """Build one slot, role and membership included, in the caller's transaction: it is there whole or not at all."""
-    row = connection.execute("select nextval('directory.slot_number')").fetchone()
+    row = connection.execute(NEXT).fetchone()
     assert row is not None
-    slot = slot_name(f"slot_{row[0]:06d}")
+    slot, powerless = slot_name(row[0]), row[1]
     schema = compiled()
     batch = BUILD.format(
-        role=_role_statement(connection, slot),
+        role=_role_statement(slot, powerless),
         slot=slot,
         app=sql.Identifier(names.app).as_string(connection),
         builder=sql.Identifier(names.builder).as_string(connection),
         tables=schema.sql,
         grants=schema.grants(slot),
+        version=sql.Literal(schema.version).as_string(connection),
+        organisation=sql.Literal(organisation_id).as_string(connection),
     )
     connection.execute(batch.encode())
-    connection.execute(
-        "insert into directory.slot (name, organisation_id, schema_version, taken_at)"
-        " values (%s, %s, %s, case when %s::uuid is not null then now() end)",
-        [slot, organisation_id, schema.version, organisation_id],
-    )
     return slot
 
 
-def _role_statement(connection: Connection, slot: str) -> str:
+def _role_statement(slot: str, powerless: bool | None) -> str:
     """Roles belong to the whole cluster: the same slot of a neighbouring database may have made this one already."""
-    row = connection.execute(ROLE_STATE, [slot]).fetchone()
-    if row is None:
+    if powerless is None:
         return f"CREATE ROLE {slot} {POWERLESS};"
-    return "" if row[0] else f"ALTER ROLE {slot} {POWERLESS};"
+    return "" if powerless else f"ALTER ROLE {slot} {POWERLESS};"
 
 
 def take(connection: Connection, names: Names, organisation_id: UUID, fence: int) -> str:
