@@ -1,6 +1,7 @@
 """The portal's door: password and second factor, or a passkey; setting up the first second factor; signing out."""
 
 from typing import Any
+from urllib.parse import quote
 
 from litestar import Response, get, post
 from litestar.datastructures import Cookie
@@ -60,7 +61,7 @@ def door(request: AnyRequest, template: str, *, refusal: Refusal | None = None, 
 
 def opened(request: AnyRequest, answer: Opened, next_path: str) -> Redirect:
     """Into the portal, or to the next stage, under a new session."""
-    where = next_path if answer.stage == "full" else f"/sign-in/next?next={next_path}"
+    where = next_path if answer.stage == "full" else f"/sign-in/next?next={quote(next_path)}"
     return go(where, cookies=[signed_in_cookie(request, answer.token)])
 
 
