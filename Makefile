@@ -81,7 +81,8 @@ LOCK := $(UV) pip compile -q pyproject.toml --extra embedded --generate-hashes -
 lock:
 	$(LOCK) -o requirements.lock
 	$(LOCK) --group dev -o requirements-dev.lock
+	$(UV) pip compile -q --group bench --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 -o requirements-bench.lock
 
 clean:
-	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv-bench *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	rm -rf kit/interface/node_modules kit/interface/build
