@@ -11,7 +11,7 @@ from control_plane.provisioning.outcome import OnSettled
 class Pace:
     """How patient the loop is."""
 
-    lease: timedelta = timedelta(seconds=15)
+    lease: timedelta = timedelta(seconds=10)
     attempts: int = 8
     first_retry: timedelta = timedelta(milliseconds=500)
     last_retry: timedelta = timedelta(seconds=60)
