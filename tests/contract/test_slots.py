@@ -158,7 +158,9 @@ def test_a_lost_database_is_unavailable_and_found_again(postgres: str) -> None:
         organisation = uuid4()
         slot = cell.database.take_slot(organisation, 1)
         with psycopg.connect(postgres, autocommit=True) as connection:
-            connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [cell.name])
+            connection.execute(
+                "select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = %s", [cell.name]
+            )
         assert cell.database.take_slot(organisation, 1) == slot
         cell.close()
     with pytest.raises(Unavailable, match="cell_unreachable"):

@@ -127,7 +127,7 @@ def test_it_serves_from_memory_while_the_database_cuts_it_off_and_catches_up(cel
             cell.sql(f'alter role "{cell.database.names.app}" nologin')
             try:
                 cell.sql(
-                    "select pg_terminate_backend(pid) from pg_stat_activity where usename = %s",
+                    "select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename = %s",
                     cell.database.names.app,
                 )
                 await asyncio.sleep(0.5)
