@@ -1,0 +1,94 @@
+"""A member of staff, in a real browser against the whole product: signs in, finds nobody, orders, watches, suspends."""
+
+import itertools
+import re
+import time
+
+import pyotp
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.journeys.looking import assert_sound
+from tests.world.chromium import Browser
+from tests.world.product import Product
+
+pytestmark = pytest.mark.browser
+
+_numbers = itertools.count(1)
+
+
+def sign_in(page: Page, product: Product) -> None:
+    """By password and code. A code works once: if another test has just used it, the next one is awaited."""
+    staff = product.first_run["staff"]
+    page.goto(product.url("portal"))
+    assert_sound(page)
+    page.get_by_label("E-mail").fill(staff["email"])
+    page.get_by_label("Password").fill(staff["password"])
+    page.get_by_role("button", name="Continue").click()
+    for _ in range(3):
+        assert_sound(page)
+        page.get_by_label("Code of six digits").fill(pyotp.TOTP(staff["totp_secret"]).now())
+        page.get_by_role("button", name="Sign in", exact=True).click()
+        page.wait_for_load_state()
+        if "/sign-in" not in page.url:
+            return
+        time.sleep(30 - time.time() % 30 + 0.5)
+    raise AssertionError(f"not signed in: {page.url}")
+
+
+@pytest.mark.timeout(240)
+def test_staff_find_order_watch_suspend_and_resume(product: Product, browser: Browser) -> None:
+    page = browser.page(lang="en", bypass_csp=True)
+    sign_in(page, product)
+    # The first operator reads French unless they say otherwise; this journey is read in English.
+    page.goto(product.url("portal") + "/?lang=en")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Hello")
+    assert_sound(page)
+
+    address = f"morvan-{next(_numbers)}"
+    page.goto(product.url("portal") + "/organisations")
+    page.get_by_role("searchbox").fill("atelier morvan")
+    page.get_by_role("button", name="Search", exact=True).last.click()
+    expect(page.get_by_text("Nothing found")).to_be_visible()
+
+    page.goto(product.url("portal") + "/organisations/new")
+    page.locator("#name").fill("Atelier Morvan")
+    page.locator("#address").fill(address)
+    page.locator("#offer-team").check()
+    page.locator("#admin-name").fill("Claire Fontenay")
+    page.locator("#admin-email").fill("claire@morvan.example")
+    page.get_by_role("button", name="Create the organisation").click()
+    page.wait_for_url(re.compile(r"/organisations/[0-9a-f-]{36}"))
+    head = page.locator("#head")
+    expect(head.get_by_text("Live", exact=True)).to_be_visible(timeout=30_000)
+    expect(page.locator("#ledger").get_by_text("4 of 4 steps")).to_be_visible()
+    assert_sound(page)
+    assert product.wait_for_mail("claire@morvan.example")
+
+    page.get_by_role("button", name="Actions").click()
+    page.get_by_role("link", name="Suspend…").click()
+    expect(page.get_by_text("Nobody can sign in")).to_be_visible()
+    page.get_by_label("Reason").fill("Two unpaid invoices")
+    page.get_by_role("button", name="Suspend the organisation").click()
+    expect(head.get_by_text("Suspended", exact=True)).to_be_visible(timeout=30_000)
+    with product.client(address) as member:
+        wait_for(lambda: member.get("/", headers={"Accept": "text/html"}).status_code == 403)
+
+    page.get_by_role("link", name="Lift…").click()
+    page.get_by_role("button", name="Lift the hold").click()
+    expect(head.get_by_text("Live", exact=True)).to_be_visible(timeout=30_000)
+    with product.client(address) as member:
+        wait_for(lambda: member.get("/", headers={"Accept": "text/html"}).status_code in {200, 303})
+
+    page.keyboard.press("Control+k")
+    page.keyboard.type("atelie morvan")
+    expect(page.get_by_role("option").first).to_contain_text("Atelier Morvan")
+    assert browser.complaints == []
+
+
+def wait_for(true: object, seconds: float = 5) -> None:
+    """The tenant app hears of a change within a second."""
+    deadline = time.monotonic() + seconds
+    while not true():  # type: ignore[operator]
+        assert time.monotonic() < deadline, "it did not become true"
+        time.sleep(0.1)
