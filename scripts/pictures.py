@@ -36,7 +36,8 @@ def order_towns(product: Product) -> None:
         found = api.get("/organisations").json()["items"]
         suspended = found[3]["id"]
         revision = {"If-Match": api.get(f"/organisations/{suspended}").headers["etag"]}
-        api.put(f"/organisations/{suspended}/suspension", json={"reason": "Unpaid since June"}, headers=revision)
+        reason = {"reason": "Asked by the prefecture on 12 October", "kind": "technical"}
+        api.put(f"/organisations/{suspended}/suspension", json=reason, headers=revision).raise_for_status()
 
 
 def sign_up(product: Product, page: Page) -> None:
@@ -50,11 +51,11 @@ def sign_up(product: Product, page: Page) -> None:
     page.locator("#terms-yes").check()
     page.wait_for_timeout(800)
     page.screenshot(path=OUT / "signup.png")
-    page.locator("main form button[type=submit]").last.click()
+    page.get_by_role("button", name="Send me the confirmation link").click()
     page.wait_for_url("**/signup/sent")
     mail = product.wait_for_mail("claire@grandchamp.example")
     page.goto(next(link for link in mail["links"] if "/confirm/" in link))
-    page.locator("main form button[type=submit]").last.click()
+    page.get_by_role("button", name="Create the workspace").click()
     page.wait_for_url("**/signup/progress/*")
     page.get_by_role("button", name="Enter the workspace").click(timeout=30_000)
     page.wait_for_url("http://ville-de-grandchamp.*/**")
@@ -67,8 +68,6 @@ def sign_up(product: Product, page: Page) -> None:
     page.get_by_role("button", name="Create the space").click()
     upload(page)
     page.screenshot(path=OUT / "drive.png")
-    page.goto(f"http://ville-de-grandchamp.parvis.localhost:{product.port}/")
-    page.screenshot(path=OUT / "workspace.png")
 
 
 def upload(page: Page) -> None:
@@ -89,9 +88,9 @@ def portal(product: Product, page: Page) -> None:
     page.goto(product.url("portal") + "/sign-in")
     page.locator("#email").fill(staff["email"])
     page.locator("#password").fill(staff["password"])
-    page.locator("form:has(#password) button[type=submit]").last.click()
+    page.get_by_role("button", name="Continue").click()
     page.locator("#code").fill(pyotp.TOTP(staff["totp_secret"]).now())
-    page.locator("form:has(#code) button[type=submit]").first.click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_timeout(1000)
     page.goto(product.url("portal") + "/organisations")
     page.screenshot(path=OUT / "portal.png")

@@ -63,7 +63,10 @@ def ensure_staff(session: Session, vault: Vault, drawn: dict[str, Any]) -> None:
     email, secret = drawn["staff_email"], drawn["staff_totp_secret"]
     if identity.find_staff(session, email) is None:
         role, password = identity.Role.OPERATOR, drawn["staff_password"]
-        identity.create_staff(session, vault, email, "First operator", role, password, totp_secret=secret)
+        locale = "fr" if os.environ.get("LC_ALL", os.environ.get("LANG", "")).startswith("fr") else "en"
+        identity.create_staff(
+            session, vault, email, "First operator", role, password, totp_secret=secret, locale=locale
+        )
 
 
 def issue_token(session: Session) -> str:
