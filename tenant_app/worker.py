@@ -28,6 +28,7 @@ from tenant_app.tenancy import Directory, TenantPool
 PAUSE = 1.0
 MOST_TRIES = 12
 AT_ONCE = 8
+MOST = 10_000
 LATER = timedelta(hours=1)
 
 CLAIM_MAIL = """
@@ -41,7 +42,7 @@ AGAIN = "update directory.mail set due_at = now() + make_interval(secs => $2) wh
 CLAIM_CHORES = """
 update directory.chore set due_at = now() + interval '5 minutes'
 where organisation_id in (select organisation_id from directory.chore where due_at <= now() or $1
-                          order by due_at for update skip locked limit 8)
+                          order by due_at for update skip locked limit $2)
 returning organisation_id, due_at
 """
 DONE = "delete from directory.chore where organisation_id = $1 and due_at = $2"
@@ -105,11 +106,18 @@ class Worker:
     async def do_chores(self, pool: TenantPool, *, all_of_them: bool = False) -> int:
         """Tidy the workspaces that asked for it, some at a time; tells how many."""
         async with pool.shared() as conn:
-            held = await conn.fetch(CLAIM_CHORES, all_of_them)
-        await asyncio.gather(*(self._tidy(pool, row["organisation_id"], row["due_at"]) for row in held))
+            held = await conn.fetch(CLAIM_CHORES, all_of_them, MOST if all_of_them else AT_ONCE)
+        side_by_side = asyncio.Semaphore(AT_ONCE)
+        await asyncio.gather(*(self._tidy(pool, side_by_side, *row) for row in held))
         return len(held)
 
-    async def _tidy(self, pool: TenantPool, organisation_id: UUID, held_until: datetime) -> None:
+    async def _tidy(
+        self, pool: TenantPool, side_by_side: asyncio.Semaphore, organisation_id: UUID, held_until: datetime
+    ) -> None:
+        async with side_by_side:
+            await self._tidy_one(pool, organisation_id, held_until)
+
+    async def _tidy_one(self, pool: TenantPool, organisation_id: UUID, held_until: datetime) -> None:
         record = self.directory.record(organisation_id)
         again: datetime | None = datetime.now(UTC) + LATER
         try:

@@ -143,13 +143,13 @@ TOP = Q(
 async def reach(conn: Connection, viewer: Viewer, where: UUID, *, trashed: bool = False) -> Place:
     """The place with this id. Absent, foreign, out of his reach, or in the trash: one and the same `not_found`.
 
-    With `trashed`, the place must be what was put in the trash itself (not something beneath it).
+    With `trashed`, the place must itself have been put in the trash; the folders above it may lie there too.
     """
     way: list[Step] = await WAY.all(conn, id=where, viewer=viewer.id)
     if way:
         first = way[0]
         beneath = any(step.deleted_at is not None for step in way[:-1])
-        if first.parent_id is not None or beneath or (way[-1].deleted_at is not None) != trashed:
+        if first.parent_id is not None or (beneath and not trashed) or (way[-1].deleted_at is not None) != trashed:
             raise not_found()
         return Place(first.space_id, first.space_name, first.archived, first.role, tuple(way))
     top: SpaceOnly | None = None if trashed else await TOP.one(conn, id=where, viewer=viewer.id)

@@ -250,11 +250,11 @@ class House:
         parent = psutil.Process(self.process.pid)
         return sum(one.memory_info().rss for one in [parent, *parent.children(recursive=True)])
 
-    def sweep(self) -> None:
+    def sweep(self, **env: str) -> None:
         """One round of the worker, now."""
         answer = subprocess.run(
             [sys.executable, "-m", "tenant_app.worker", "--once"],
-            env=self.env(),
+            env={**self.env(), "PARVIS_SMTP_URL": "smtp://127.0.0.1:9", **env},
             capture_output=True,
             text=True,
             check=False,
