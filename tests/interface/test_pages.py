@@ -14,7 +14,7 @@ from litestar.testing import TestClient
 
 from kit.errors import Refusal
 from kit.interface import asset, check, error_page, page, render, static_app, workspace_state_page
-from kit.interface.assets import fingerprinted
+from kit.interface.assets import fingerprinted, sources
 from kit.interface.errors import WORDS
 from kit.interface.pages import environment, gauge, icon
 from kit.web import Frame, exception_handlers
@@ -203,3 +203,14 @@ def test_icons_and_files_that_do_not_exist_are_found_in_templates() -> None:
 @pytest.mark.parametrize("what", check.CHECKS)
 def test_the_interface_is_whole(what: str) -> None:
     assert list(check.CHECKS[what]()) == []
+
+
+def test_our_own_scripts_stay_within_their_budget() -> None:
+    lines = [line for path in sources().values() if path.suffix == ".js" for line in path.read_text().splitlines()]
+    assert len(lines) <= 5000
+
+
+def test_no_page_loads_more_than_60_kb_of_script() -> None:
+    # Everything that exists is less than what one page may load.
+    whole = b"".join(client_bytes(name) for name in (*sources(), "htmx.js") if name.endswith(".js"))
+    assert len(gzip.compress(whole, 9)) <= 60_000
