@@ -19,6 +19,7 @@ from control_plane.portal import (
     operations,
     ordering,
     organisation,
+    people,
     sign_in,
     tokens,
 )
@@ -41,6 +42,7 @@ ROOMS = (
     cells,
     journal,
     tokens,
+    people,
     account,
 )
 _answer: Any = exception_handlers(error_page)[Refusal]

@@ -13,14 +13,12 @@ from control_plane import identity
 from control_plane.identity import ApiToken, Permission, Scope
 from control_plane.portal.desk import Desk, go, requires
 from control_plane.portal.entries import Entries
-from kit.credentials import clear_cookie, cookie_name, session_cookie
-from kit.db import vault_of
-from kit.errors import Refusal, Refusals, Unavailable
+from control_plane.portal.once import show_once, shown_once
+from kit.errors import Refusal, Refusals
 from kit.interface import Form, field_errors, locale_of
 
 OPERATORS = [requires(Permission.TOKENS)]
 SHOWN = "portal-token"
-SHOWN_SECONDS = 120
 
 
 def _list(desk: Desk, *, shown: str | None = None, form: Form | None = None, status: int = 200) -> Response[str]:
@@ -40,23 +38,7 @@ def _list(desk: Desk, *, shown: str | None = None, form: Form | None = None, sta
 @get("/tokens", guards=OPERATORS, sync_to_thread=True)
 def list_tokens(desk: NamedDependency[Desk]) -> Response[str]:
     """All of them. A token that has just been made is shown once."""
-    scheme = desk.request.scope["scheme"]
-    sealed = desk.request.cookies.get(cookie_name(scheme, SHOWN))
-    if not sealed:
-        return _list(desk)
-    desk.cookies.append(clear_cookie(scheme, SHOWN))
-    try:
-        shown = vault_of(desk.session).open(sealed, f"shown-token:{desk.staff.id}")
-    except (Unavailable, ValueError):
-        return _list(desk)
-    return _list(desk, shown=shown)
-
-
-def _show_once(desk: Desk, plaintext: str) -> Redirect:
-    """To the list, which shows it once: sealed for this person in a cookie of two minutes; reloading is safe."""
-    sealed = vault_of(desk.session).seal(plaintext, f"shown-token:{desk.staff.id}")
-    scheme = desk.request.scope["scheme"]
-    return go("/tokens", cookies=[session_cookie(scheme, SHOWN, sealed, max_age=SHOWN_SECONDS)])
+    return _list(desk, shown=shown_once(desk, SHOWN))
 
 
 @post("/tokens", guards=OPERATORS, sync_to_thread=True)
@@ -73,14 +55,14 @@ def issue_token(desk: NamedDependency[Desk], entries: NamedDependency[Entries]) 
         values = {**entries.values(), "scopes": " ".join(entries.all("scopes"))}
         form = Form(values, field_errors(wrong, locale_of(desk.request, desk.staff.locale)))
         return _list(desk, form=form, status=422)
-    return _show_once(desk, plaintext)
+    return show_once(desk, SHOWN, plaintext, "/tokens")
 
 
 @post("/tokens/{token_id:uuid}/rotate", guards=OPERATORS, sync_to_thread=True)
 def rotate_token(desk: NamedDependency[Desk], token_id: FromPath[UUID]) -> Redirect:
     """A successor; the old one works on for a day."""
     made: tuple[ApiToken, str] = identity.rotate_token(desk.session, token_id, desk.actor)
-    return _show_once(desk, made[1])
+    return show_once(desk, SHOWN, made[1], "/tokens")
 
 
 @post("/tokens/{token_id:uuid}/revoke", guards=OPERATORS, sync_to_thread=True)

@@ -139,6 +139,7 @@ DONE: dict[str, str] = {
     "verifying": N_("Looking for drift now"),
     "published": N_("New version published"),
     "revoked": N_("Token revoked"),
+    "disabled": N_("This person can no longer sign in"),
     "session": N_("Session ended"),
     "sessions": N_("All other sessions ended"),
     "password": N_("Password changed"),

@@ -150,5 +150,5 @@ def test_an_auditor_changes_nothing_and_an_operator_may_all() -> None:
 
 
 def test_only_an_operator_erases_publishes_and_makes_tokens() -> None:
-    for permission in (Permission.ORGANISATIONS_ERASE, Permission.OFFERS_PUBLISH, Permission.TOKENS):
+    for permission in (Permission.ORGANISATIONS_ERASE, Permission.OFFERS_PUBLISH, Permission.TOKENS, Permission.STAFF):
         assert [role for role in Role if allows(role, permission)] == [Role.OPERATOR]

@@ -4,6 +4,8 @@ import httpx
 import pyotp
 import pytest
 
+from control_plane import identity
+from kit.db import transaction
 from tests.portal.test_guards import token_in
 from tests.world.staff_door import PASSWORD, Door
 
@@ -160,3 +162,29 @@ def test_a_token_is_shown_once(door: Door) -> None:
         assert token_id
         assert client.post(f"/tokens/{token_id[1]}/rotate", data={"csrf": csrf}).status_code == 303
         assert client.post(f"/tokens/{token_id[1]}/revoke", data={"csrf": csrf}).status_code == 303
+
+
+def test_an_operator_adds_resets_and_disables_people_but_not_themselves(door: Door) -> None:
+    with door.client("operator") as client, door.anybody() as other:
+        csrf = token_in(client.get("/staff"))
+        wrong = client.post("/staff", data={"csrf": csrf, "name": "", "email": "no", "role": "king"})
+        assert wrong.status_code == 422
+        for anchor in ("#name", "#email", "#role"):
+            assert f'href="{anchor}"' in wrong.text
+        new = {"csrf": csrf, "name": "Léo Petit", "email": "leo@parvis.example", "role": "sales"}
+        assert client.post("/staff", data=new).status_code == 303
+        drawn = re.search(r'readonly value="([^"]+)"', client.get("/staff").text)
+        assert drawn
+        assert drawn[1] not in client.get("/staff").text
+        assert password(other, "leo@parvis.example", drawn[1]).status_code == 303
+        with transaction(door.house.engine) as session:
+            made = identity.find_staff(session, "leo@parvis.example")
+            me = identity.find_staff(session, "operator-fr@parvis.example")
+        assert made
+        assert me
+        assert client.post(f"/staff/{made.id}/reset", data={"csrf": csrf}).status_code == 303
+        other.cookies.clear()
+        assert password(other, "leo@parvis.example", drawn[1]).status_code == 422
+        assert client.post(f"/staff/{made.id}/disable", data={"csrf": csrf}).status_code == 303
+        assert client.post(f"/staff/{me.id}/disable", data={"csrf": csrf}).status_code == 409
+        assert client.post(f"/staff/{me.id}/reset", data={"csrf": csrf}).status_code == 409

@@ -80,6 +80,10 @@ DECLARED: dict[str, object] = {
     "GET /audit": P.AUDIT_READ,
     "POST /audit/verify": P.AUDIT_VERIFY,
     "GET /tokens": P.TOKENS,
+    "GET /staff": P.STAFF,
+    "POST /staff": P.STAFF,
+    "POST /staff/{staff_id:uuid}/reset": P.STAFF,
+    "POST /staff/{staff_id:uuid}/disable": P.STAFF,
     "POST /tokens": P.TOKENS,
     "POST /tokens/{token_id:uuid}/revoke": P.TOKENS,
     "POST /tokens/{token_id:uuid}/rotate": P.TOKENS,
@@ -123,6 +127,7 @@ def example(house: House) -> dict[str, str]:
         "public_id:str": "0" * 24,
         "passkey_id:uuid": str(organisation_id),
         "token_id:uuid": str(organisation_id),
+        "staff_id:uuid": str(organisation_id),
     }
 
 

@@ -234,6 +234,7 @@ PAGES = [
     "/cells/local",
     "/audit",
     "/tokens",
+    "/staff",
     "/account",
     "/sign-in",
     "/organisations/nothing-here",
