@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.errors import Refusal
+from kit.errors import Refusal, Unavailable
 from kit.filestore import Bucket, FileStore, Upload
 from kit.ids import new_id
 
@@ -85,17 +85,17 @@ def test_the_same_clients_pass_it_when_nothing_is_locked(store: FileStore, monke
     import contextlib
     import time
 
-    from kit import filestore
+    from kit.filestore import disk
 
-    counted = filestore._count
+    counted = disk.count
 
     def slow_count(folder: Path) -> int:
         total = counted(folder)
         time.sleep(0.02)
         return total
 
-    monkeypatch.setattr(filestore, "_locked", lambda _path: contextlib.nullcontext())
-    monkeypatch.setattr(filestore, "_count", slow_count)
+    monkeypatch.setattr(disk, "locked", lambda _path, **_how: contextlib.nullcontext())
+    monkeypatch.setattr(disk, "count", slow_count)
     assert parallel_puts(store) > 1000
 
 
@@ -168,4 +168,6 @@ def test_removal_takes_all_and_a_late_upload_finds_no_bucket(store: FileStore) -
     assert store.remove("org-a", "org-a")
     assert not store.remove("org-a", "org-a")
     assert store.inventory() == (set(), set())
-    late.file.close()
+    with pytest.raises(Unavailable, match="store_bucket_missing"):
+        late.commit()
+    assert not (store.root / "buckets/org-a").exists()

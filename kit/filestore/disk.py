@@ -1,0 +1,113 @@
+"""Files as the store needs them: replaced whole, forced to disk, locked against every other process."""
+
+import contextlib
+import fcntl
+import os
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from kit.errors import Unavailable
+from kit.ids import new_id
+
+Row = TypeVar("Row", bound=msgspec.Struct)
+
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{2,62}")
+OBJECT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+LONGEST_WAIT = 5.0
+
+
+def checked(name: str, pattern: re.Pattern[str]) -> str:
+    """The name, if it has the shape that may become part of a path."""
+    if not pattern.fullmatch(name):
+        raise ValueError(f"not a name of the store: {name!r}")
+    return name
+
+
+def object_path(folder: Path, object_id: str) -> Path:
+    """Where an object of a bucket lies."""
+    return folder / "objects" / checked(object_id, OBJECT)[-2:] / object_id
+
+
+def objects(folder: Path) -> Iterator[Path]:
+    """Every object of a bucket."""
+    return (folder / "objects").glob("??/*")
+
+
+def count(folder: Path) -> int:
+    """Bytes counted against a bucket's quota."""
+    try:
+        return int((folder / "used").read_text())
+    except FileNotFoundError:
+        return 0
+
+
+def set_count(folder: Path, total: int) -> None:
+    """Remember the bytes counted."""
+    # Not forced to disk: what a power cut may lose, `recount` finds again.
+    replace(folder / "used", str(total).encode(), lasting=False)
+
+
+def read(path: Path, kind: type[Row]) -> Row | None:
+    """A row, or None where there is none."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except FileNotFoundError:
+        return None
+
+
+def write(path: Path, row: msgspec.Struct) -> None:
+    """Keep a row, on disk before this returns."""
+    replace(path, msgspec.json.format(msgspec.json.encode(row)))
+    sync(path.parent)
+
+
+def replace(path: Path, content: bytes, *, lasting: bool = True) -> None:
+    """Readers see the old bytes or the new ones; secrets stay with the owner of the files."""
+    passing = path.with_name(f".{path.name}.{new_id()}")
+    handle = os.open(passing, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+        if lasting:
+            file.flush()
+            os.fsync(file.fileno())
+    passing.rename(path)
+
+
+def sync(folder: Path) -> None:
+    """Force a folder's names to disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, make: bool = False) -> Iterator[None]:
+    """One writer at a time among all processes, for the file at `path`; a lock held too long is `Unavailable`.
+
+    Only who may `make` the folder does: a late upload must not bring a removed bucket back.
+    """
+    if make:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        opened = path.with_name(f"{path.stem}.lock").open("w")
+    except FileNotFoundError as error:
+        raise Unavailable("store_bucket_missing", path.parent.name) from error
+    with opened as lock:
+        deadline = time.monotonic() + LONGEST_WAIT
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                # A frozen process keeps its locks; who waits must be able to give up.
+                if time.monotonic() > deadline:
+                    raise Unavailable("store_busy", str(path)) from error
+                time.sleep(0.005)
+        yield
