@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, Engine, MetaData, Uuid, create_engine
+from sqlalchemy import BigInteger, Connection, DateTime, Engine, MetaData, Uuid, create_engine
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Session
 
@@ -68,8 +68,11 @@ def after_commit(session: Session, action: Callable[[], None]) -> None:
 
 
 @contextmanager
-def transaction(engine: Engine) -> Iterator[Session]:
-    """One request or one job is one transaction; only here is it committed."""
+def transaction(engine: Engine | Connection) -> Iterator[Session]:
+    """One request or one job is one transaction; only here is it committed.
+
+    On a connection, several transactions follow each other without fetching one from the pool each time.
+    """
     session = Session(engine, expire_on_commit=False)
     try:
         with session.begin():

@@ -63,6 +63,7 @@ def _lock_head(session: Session, chain: str) -> tuple[int, bytes]:
     seq: int = session.execute(head.returning(AuditChain.seq)).scalar_one()
     if seq == 0:
         return 0, START
+    # A statement of its own: the one above may have waited, and its snapshot would miss the event it waited for.
     last = select(AuditEvent.digest).where(AuditEvent.chain == chain, AuditEvent.seq == seq)
     # A head whose event is gone has been tampered with; `verify` says so, the business goes on.
     return seq, session.execute(last).scalar_one_or_none() or START

@@ -5,13 +5,14 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, case, func, select, update
+from sqlalchemy import ColumnElement, Row, case, func, select, text, update
 from sqlalchemy.orm import Session
 
 from control_plane.provisioning.models import Operation, Provisioning, Step
 from control_plane.provisioning.pace import Trouble
 
 FINISHED = ("done", "failed")
+UNFINISHED = ("pending", "running")
 
 
 @dataclass(frozen=True)
@@ -122,15 +123,17 @@ def remaining(session: Session, operation_id: UUID) -> list[str]:
     return list(session.scalars(query))
 
 
-def begin_operation(session: Session, operation_id: UUID) -> Row[Any] | None:
-    """Mark an operation as running; its row if it was pending until now."""
-    begun = (
-        update(Operation)
-        .where(Operation.id == operation_id, Operation.state == "pending")
-        .values(state="running", started_at=func.now())
-        .returning(Operation.kind)
-    )
-    return session.execute(begun).first()
+def open_operation(session: Session, operation_id: UUID | None) -> tuple[str, bool] | None:
+    """The kind of an unfinished operation, now running, and whether it begins only now; None if it is finished."""
+    query = select(Operation.kind, Operation.state).where(Operation.id == operation_id)
+    found = session.execute(query).first()
+    if found is None or found.state not in UNFINISHED:
+        return None
+    begins = found.state == "pending"
+    if begins:
+        running = update(Operation).where(Operation.id == operation_id)
+        session.execute(running.values(state="running", started_at=func.now()))
+    return found.kind, begins
 
 
 def begin_step(session: Session, operation_id: UUID, name: str) -> None:
@@ -138,20 +141,28 @@ def begin_step(session: Session, operation_id: UUID, name: str) -> None:
     _step(session, operation_id, name, state="running", attempts=Step.attempts + 1, started_at=func.now())
 
 
-def finish_step(session: Session, operation_id: UUID, name: str, milliseconds: float, *, changed: bool) -> None:
-    """A step is done."""
-    _step(
-        session,
-        operation_id,
-        name,
-        state="done",
-        finished_at=func.now(),
-        milliseconds=milliseconds,
-        changed=Step.changed | changed,
-        error_code=None,
-        error=None,
-        next_try_at=None,
-    )
+PASS_ON = text("""
+update step set
+  state = case when name = :done then 'done' else 'running' end,
+  attempts = attempts + case when name = :done then 0 else 1 end,
+  started_at = case when name = :done then started_at else now() end,
+  finished_at = case when name = :done then now() end,
+  milliseconds = case when name = :done then :milliseconds end,
+  changed = changed or (name = :done and :changed),
+  error_code = case when name <> :done then error_code end,
+  error = case when name <> :done then error end,
+  next_try_at = case when name <> :done then next_try_at end
+where operation_id = :operation_id and name in (:done, :next)
+""")
+
+
+def finish_step(
+    session: Session, operation_id: UUID, name: str, effect: tuple[float, bool], following: str | None = None
+) -> None:
+    """A step is done, after so many milliseconds and with or without a change; the following one runs."""
+    milliseconds, changed = effect
+    values = {"operation_id": operation_id, "done": name, "next": following or name}
+    session.execute(PASS_ON, {**values, "milliseconds": milliseconds, "changed": changed})
 
 
 def fail_step(session: Session, operation_id: UUID, name: str, why: Trouble, retry_in: timedelta | None) -> None:

@@ -10,18 +10,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.orm import Session
 
 from control_plane import placement
 from control_plane.provisioning import ledger, settling
 from control_plane.provisioning.ledger import Wish
-from control_plane.provisioning.models import Operation
 from control_plane.provisioning.order import from_json
 from control_plane.provisioning.outcome import OnSettled
 from control_plane.provisioning.pace import Pace, Trouble, Ways
 from control_plane.provisioning.registry import step_names
-from control_plane.provisioning.service import UNFINISHED
 from control_plane.provisioning.steps import STEPS, StepSpec
 from control_plane.provisioning.world import Effect, Run, World
 from kit import logs
@@ -84,6 +82,22 @@ class Loop:
 
     def run(self, organisation_id: UUID) -> bool:
         """Work on one organisation until it is settled, must wait, or the lease is lost. False if it was not due."""
+        with self.engine.connect() as connection:
+            return _Worker(self, connection).run(organisation_id)
+
+
+class _Worker:
+    """One run on one organisation, on one connection."""
+
+    def __init__(self, loop: Loop, connection: Connection) -> None:
+        self.connection = connection
+        self.world = loop.world
+        self.pace = loop.pace
+        self.ways = loop.ways
+        self.steps = loop.steps
+        self.watch = loop.watch
+
+    def run(self, organisation_id: UUID) -> bool:
         turn = self._claim(organisation_id)
         if turn is None:
             return False
@@ -92,7 +106,7 @@ class Loop:
         return True
 
     def _claim(self, organisation_id: UUID) -> Turn | None:
-        with transaction(self.engine) as session:
+        with transaction(self.connection) as session:
             wish = ledger.claim(session, organisation_id, self.pace.lease)
             if wish is None:
                 return None
@@ -109,21 +123,21 @@ class Loop:
         return None if newest is None else self._turn(session, newest)
 
     def _turn(self, session: Session, wish: Wish) -> Turn:
-        """What is to be done for a wish, with its first step marked as running."""
-        operation_id = None if wish.settled else self._open_operation(session, wish)
-        if operation_id is None:
-            names = step_names(wish.desired, first=False)  # type: ignore[arg-type]
-        else:
-            settling.begin(session, wish, self.ways)
-            names = ledger.remaining(session, operation_id)
-            if names:
-                ledger.begin_step(session, operation_id, names[0])
-        return Turn(wish, tuple(names), self._run(session, wish), operation_id)
+        """What is to be done for a wish, with its first step marked as running.
 
-    def _open_operation(self, session: Session, wish: Wish) -> UUID | None:
-        """The wish's operation; None once it was given up: then what it wanted is tried quietly, as drift is."""
-        operation = session.get(Operation, wish.operation_id, populate_existing=True)
-        return operation.id if operation is not None and operation.state in UNFINISHED else None
+        A wish whose operation was given up is tried quietly, as drift is.
+        """
+        opened = None if wish.settled else ledger.open_operation(session, wish.operation_id)
+        if opened is None or wish.operation_id is None:
+            names = step_names(wish.desired, first=False)  # type: ignore[arg-type]
+            return Turn(wish, tuple(names), self._run(session, wish), None)
+        kind, begins = opened
+        if begins:
+            settling.begin(session, wish, kind, self.ways)
+        names = ledger.remaining(session, wish.operation_id)
+        if names:
+            ledger.begin_step(session, wish.operation_id, names[0])
+        return Turn(wish, tuple(names), self._run(session, wish), wish.operation_id)
 
     def _run(self, session: Session, wish: Wish) -> Run | None:
         place = placement.where(session, wish.organisation_id)
@@ -142,8 +156,8 @@ class Loop:
     def _advance(self, turn: Turn) -> Turn | None:
         """Run one step and commit it; the next turn, or None when this worker is done here."""
         if turn.run is None or not turn.steps:
-            with transaction(self.engine) as session:
-                return self._end(session, turn)
+            with transaction(self.connection) as session:
+                return self._end(session, turn, None)
         name = turn.steps[0]
         self.watch("before", name)
         began = time.perf_counter()
@@ -157,7 +171,7 @@ class Loop:
         return following
 
     def _commit(self, turn: Turn, name: str, effect: Effect, milliseconds: float) -> Turn | None:
-        with transaction(self.engine) as session:
+        with transaction(self.connection) as session:
             # A look for drift begins at the first step each time: only its end says that all went well.
             fresh = {} if turn.operation_id is None else {"attempts": 0}
             wish = ledger.hold_on(session, turn.wish, self.pace.lease, **fresh)
@@ -165,17 +179,15 @@ class Loop:
                 log.info("the lease was lost", organisation_id=str(turn.wish.organisation_id), step=name)
                 return None
             run = self._note_slot(session, turn.run, name, effect)
+            newer = wish.generation != turn.wish.generation
+            following = turn.steps[1] if len(turn.steps) > 1 and not newer else None
             if turn.operation_id is not None:
-                ledger.finish_step(session, turn.operation_id, name, milliseconds, changed=effect.changed)
-            if wish.generation != turn.wish.generation:
+                ledger.finish_step(session, turn.operation_id, name, (milliseconds, effect.changed), following)
+            if newer:
                 return self._turn(session, wish)
             changed = (*turn.changed, name) if effect.changed else turn.changed
-            following = Turn(wish, turn.steps[1:], run, turn.operation_id, changed)
-            if not following.steps:
-                return self._end(session, following)
-            if turn.operation_id is not None:
-                ledger.begin_step(session, turn.operation_id, following.steps[0])
-            return following
+            after = Turn(wish, turn.steps[1:], run, turn.operation_id, changed)
+            return after if following else self._end(session, after, wish)
 
     def _note_slot(self, session: Session, run: Run | None, name: str, effect: Effect) -> Run | None:
         if (
@@ -187,9 +199,9 @@ class Loop:
         placement.note_slot(session, run.organisation_id, effect.slot)
         return replace(run, place=replace(run.place, slot=effect.slot))
 
-    def _end(self, session: Session, turn: Turn) -> Turn | None:
+    def _end(self, session: Session, turn: Turn, held: Wish | None) -> Turn | None:
         """All steps are done: what was wanted is true. A newer wish that came meanwhile goes on at once."""
-        wish = ledger.hold_on(session, turn.wish, self.pace.lease)
+        wish = held or ledger.hold_on(session, turn.wish, self.pace.lease)
         if wish is None:
             return None
         if wish.generation != turn.wish.generation:
@@ -211,7 +223,7 @@ class Loop:
             log.warning("a step went wrong", error=why.words, **facts)
         else:
             log.error("a step went wrong", exc_info=error, **facts)
-        with transaction(self.engine) as session:
+        with transaction(self.connection) as session:
             wish = ledger.hold_on(session, turn.wish, self.pace.lease, attempts=turn.wish.attempts + 1)
             if wish is None:
                 return None

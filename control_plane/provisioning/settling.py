@@ -17,28 +17,27 @@ from control_plane.provisioning.service import CANCELLED, add_steps, begin_undo
 from kit.ids import new_id
 
 
-def begin(session: Session, wish: Wish, ways: Ways) -> None:
+def begin(session: Session, wish: Wish, kind: str, ways: Ways) -> None:
     """An operation begins to run; the room above hears of a creation."""
-    assert wish.operation_id is not None
-    begun = ledger.begin_operation(session, wish.operation_id)
-    if begun is not None and begun.kind == "create" and wish.desired != "absent":
-        ways.on_settled(session, _outcome(session, wish, "started"))
+    if kind == "create" and wish.desired != "absent":
+        ways.on_settled(session, _outcome(wish, "started", kind))
 
 
-def _outcome(session: Session, wish: Wish, result: Result, steps: tuple[str, ...] = ()) -> Outcome:
+def _outcome(
+    wish: Wish, result: Result, kind: str, operation: Operation | None = None, steps: tuple[str, ...] = ()
+) -> Outcome:
     assert wish.operation_id is not None
-    operation = session.get_one(Operation, wish.operation_id, populate_existing=True)
     desired: Desired = wish.desired  # type: ignore[assignment]
     shows: Shown | None = None if desired == "absent" else wish.order["shows"]
     return Outcome(
         organisation_id=wish.organisation_id,
-        operation_id=operation.id,
-        kind=operation.kind,
+        operation_id=operation.id if operation else wish.operation_id,
+        kind=kind,
         desired=desired,
         shows=shows,
         result=result,
-        error_code=operation.error_code,
-        error=operation.error,
+        error_code=operation.error_code if operation else None,
+        error=operation.error if operation else None,
         steps=steps,
     )
 
@@ -56,7 +55,7 @@ def settle(session: Session, wish: Wish, ways: Ways) -> None:
     again = ways.pace.recheck_in() if wish.desired == "absent" else ways.pace.check_in()
     now = datetime.now(UTC)
     ledger.let_go(session, wish, again, settled_generation=wish.generation, attempts=0, checked_at=now)
-    ways.on_settled(session, _outcome(session, wish, result))
+    ways.on_settled(session, _outcome(wish, result, operation.kind, operation))
 
 
 def checked(session: Session, wish: Wish, changed: tuple[str, ...], ways: Ways) -> None:
@@ -65,9 +64,8 @@ def checked(session: Session, wish: Wish, changed: tuple[str, ...], ways: Ways) 
         operation = _verification(session, wish, "succeeded")
         add_steps(session, operation.id, list(changed))
         for name in changed:
-            ledger.finish_step(session, operation.id, name, 0.0, changed=True)
-        mended = _outcome(session, wish, "mended", changed)
-        ways.on_settled(session, mended)
+            ledger.finish_step(session, operation.id, name, (0.0, True))
+        ways.on_settled(session, _outcome(wish, "mended", "verify", operation, changed))
     if wish.desired != "absent":
         again: timedelta | None = ways.pace.check_in()
     elif changed:
@@ -147,7 +145,8 @@ def _give_up_change(session: Session, wish: Wish, operation: Operation, why: Tro
     values = {"error_code": why.code, "error": why.words, "retryable": not why.final}
     ledger.finish_operation(session, operation.id, "failed", **values)
     ledger.let_go(session, wish, ways.pace.check_in(), attempts=0)
-    ways.on_settled(session, _outcome(session, wish, "failed"))
+    session.refresh(operation)
+    ways.on_settled(session, _outcome(wish, "failed", operation.kind, operation))
 
 
 def check_troubled(session: Session, wish: Wish, name: str, why: Trouble, ways: Ways) -> None:
