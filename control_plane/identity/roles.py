@@ -19,7 +19,7 @@ class Permission(StrEnum):
     CELLS_READ = "cells:read"
     CELLS_VERIFY = "cells:verify"
     TOKENS = "tokens"
-    STAFF = "staff"
+    STAFF = "people"
     AUDIT_READ = "audit:read"
     AUDIT_VERIFY = "audit:verify"
 
