@@ -133,7 +133,6 @@ def test_a_body_without_a_length_or_shorter_than_said_leaves_nothing(house: Hous
     record = house.workspace()
     owner = house.owner(record)
     space = owner.space()
-    token, cookie = owner.token(), owner.http.cookies["parvis"]
     if chunked:
 
         def pieces() -> Iterator[bytes]:
@@ -143,11 +142,7 @@ def test_a_body_without_a_length_or_shorter_than_said_leaves_nothing(house: Hous
         assert answer.status_code == 411
     else:
         with socket.create_connection(("127.0.0.1", house.port)) as line:
-            line.sendall(
-                f"PUT /drive/{space}/files?name=a HTTP/1.1\r\nHost: {record.hosts[0]}:{house.port}\r\n"
-                f"Cookie: parvis={cookie}\r\nX-CSRF-Token: {token}\r\nContent-Length: 100000\r\n\r\n".encode()
-            )
-            line.sendall(b"x" * 50000)
+            line.sendall(slow_head(owner, space, "a", b"x" * 50000, 100000))
             wait_until(lambda: house.tally(record)[1] == 100000)
             line.shutdown(socket.SHUT_RDWR)
         wait_until(lambda: house.tally(record) == (0, 0))
@@ -155,6 +150,20 @@ def test_a_body_without_a_length_or_shorter_than_said_leaves_nothing(house: Hous
     assert house.tally(record) == (0, 0)
     assert house.objects(record) == {}
     assert house.rows(record, "select count(*) from upload")[0][0] == 0
+
+
+def slow_head(owner: Person, space: str, name: str, first: bytes, length: int) -> bytes:
+    """An upload that says `length` and sends only its first bytes."""
+    lines = [
+        f"PUT /drive/{space}/files?name={name} HTTP/1.1",
+        f"Host: {owner.record.hosts[0]}:{owner.house.port}",
+        "Connection: close",
+        "Accept: application/json",
+        f"Cookie: parvis={owner.http.cookies['parvis']}",
+        f"X-CSRF-Token: {owner.token()}",
+        f"Content-Length: {length}",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + first
 
 
 def wait_until(true: object, seconds: float = 10) -> None:
@@ -196,12 +205,8 @@ def test_a_slow_upload_that_was_given_up_is_refused_at_its_end(house: House) -> 
     record = house.workspace()
     owner = house.owner(record)
     space = owner.space()
-    token, cookie = owner.token(), owner.http.cookies["parvis"]
     with socket.create_connection(("127.0.0.1", house.port)) as line:
-        line.sendall(
-            f"PUT /drive/{space}/files?name=slow HTTP/1.1\r\nHost: {record.hosts[0]}:{house.port}\r\nConnection: close\r\n"
-            f"Accept: application/json\r\nCookie: parvis={cookie}\r\nX-CSRF-Token: {token}\r\nContent-Length: 10\r\n\r\n12345".encode()
-        )
+        line.sendall(slow_head(owner, space, "slow", b"12345", 10))
         wait_until(lambda: house.tally(record)[1] == 10)
         house.rows(record, "update upload set expires_at = now() - interval '1 second'")
         house.sweep()
@@ -223,12 +228,8 @@ def test_who_loses_his_session_during_an_upload_stores_nothing(house: House) -> 
     record = house.workspace()
     owner = house.owner(record)
     space = owner.space()
-    token, cookie = owner.token(), owner.http.cookies["parvis"]
     with socket.create_connection(("127.0.0.1", house.port)) as line:
-        line.sendall(
-            f"PUT /drive/{space}/files?name=late HTTP/1.1\r\nHost: {record.hosts[0]}:{house.port}\r\nConnection: close\r\n"
-            f"Accept: application/json\r\nCookie: parvis={cookie}\r\nX-CSRF-Token: {token}\r\nContent-Length: 10\r\n\r\n12345".encode()
-        )
+        line.sendall(slow_head(owner, space, "late", b"12345", 10))
         wait_until(lambda: house.tally(record)[1] == 10)
         house.rows(record, "delete from session")
         line.sendall(b"67890")

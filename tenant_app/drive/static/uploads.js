@@ -190,10 +190,14 @@ async function below(entry, path) {
   }
 }
 
-/** @param {DataTransfer} transfer */
+/** Entries where the browser gives them (folders too), else plain files. @param {DataTransfer} transfer */
 async function dropped(transfer) {
-  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
-  return (await Promise.all(entries.map((entry) => below(entry, "")))).flat();
+  const found = [...transfer.items].map((item) => {
+    const entry = item.webkitGetAsEntry();
+    const file = item.getAsFile();
+    return entry ? below(entry, "") : file ? [{ file, path: "" }] : [];
+  });
+  return (await Promise.all(found)).flat();
 }
 
 const section = document.getElementById("uploads");
