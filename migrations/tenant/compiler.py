@@ -4,6 +4,7 @@ The version of each slot is kept centrally (`directory.slot.schema_version`), so
 """
 
 import io
+import threading
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,8 @@ from alembic.script import Script, ScriptDirectory
 from migrations.tenant.grants import GRANTS
 
 HERE = Path(__file__).parent
+# Alembic's `op` belongs to the whole process: two threads that compile at once would write into each other's text.
+_ALONE = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,14 @@ def _render(script: Script) -> str:
     return buffer.getvalue()
 
 
-@cache
 def compiled() -> CompiledSchema:
     """The newest schema as SQL. Reads the revisions once; the answer is shared and immutable."""
+    with _ALONE:
+        return _compiled()
+
+
+@cache
+def _compiled() -> CompiledSchema:
     scripts = list(_script_directory().walk_revisions())[::-1]
     revisions = tuple((script.revision, _render(script)) for script in scripts)
     return CompiledSchema(
