@@ -1,6 +1,7 @@
 """Each route of a workspace, asked by each of eight principals, in the running product."""
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -77,7 +78,8 @@ def open_workspace(product: Product, address: str) -> Workspace:
         made = api.post("/organisations", json=order).json()
         operation = made["operation"]
         while operation["state"] in ("pending", "running"):
-            operation = api.get(f"/operations/{operation['id']}").json()
+            time.sleep(0.1)
+            operation = api.get(f"/operations/{operation['id']}").raise_for_status().json()
         assert operation["state"] == "succeeded", operation
     cookies = {}
     with cell(product) as connection:
