@@ -111,8 +111,12 @@ class _Worker:
             if wish is None:
                 return None
             turn = self._turn(session, wish)
-            deaths = wish.attempts >= self.pace.attempts and turn.operation_id is not None and turn.steps
-            return self._give_up(session, turn) if deaths else turn
+            return self._give_up(session, turn) if self._deadly(turn) else turn
+
+    def _deadly(self, turn: Turn) -> bool:
+        """Whether its workers keep dying. A removal goes on all the same: it is never given up."""
+        making = turn.operation_id is not None and turn.wish.desired != "absent" and bool(turn.steps)
+        return making and turn.wish.attempts >= self.pace.attempts
 
     def _give_up(self, session: Session, turn: Turn) -> Turn | None:
         """Workers have died at this step again and again: it counts as failed, before it kills one more."""

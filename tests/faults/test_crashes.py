@@ -157,6 +157,26 @@ def test_a_step_that_kills_every_worker_is_given_up_after_some_of_them(house: Ho
     assert house.complaints(organisation) == []
 
 
+@named("step", ["remove_route", "remove_storage", "remove_slot"])
+def test_a_removal_is_never_given_up_however_many_workers_die_or_err(house: House, step: str) -> None:
+    organisation = house.live()
+    house.close_and_erase(organisation)
+    for number in range(2 * house.pace.attempts):
+        house.sql(
+            "update provisioning set wake_at = now(), lease_until = least(lease_until, now())"
+            " where organisation_id = :id",
+            id=organisation,
+        )
+        if number % 2:
+            house.loop(steps=failing(step, "before", TIMED_OUT)).run(organisation)
+        else:
+            with pytest.raises(Killed):
+                house.loop(kill_at(CrashPoint(step, "before"))).run(organisation)
+    house.settle_for_good(organisation)
+    assert house.state(organisation) == "erased"
+    assert house.complaints(organisation) == []
+
+
 @named("crash", REMOVING_POINTS, ids=str)
 def test_a_kill_in_the_undoing_of_a_failed_creation_leaves_nothing(house: House, crash: CrashPoint) -> None:
     from kit.errors import Refusal
