@@ -32,10 +32,11 @@ def qr_svg(text: str) -> str:
     out = io.BytesIO()
     code = segno.make(text, error="m")
     code.save(
-        out, kind="svg", xmldecl=False, svgns=True, nl=False, scale=4, border=3, dark="#000", light="#fff",
+        out, kind="svg", xmldecl=False, svgns=True, nl=False, omitsize=True, border=3, dark="#000", light="#fff",
         svgclass="qr", lineclass=None,
     )  # fmt: skip
-    return out.getvalue().decode()
+    # With a viewBox it scales as a whole: cut or squeezed, no camera reads it.
+    return out.getvalue().decode().replace("<svg ", '<svg width="180" height="180" ', 1)
 
 
 def matching_step(secret: str, code: str, *, after: int, now: float | None = None) -> int | None:

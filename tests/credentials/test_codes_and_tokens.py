@@ -58,6 +58,9 @@ def test_a_code_may_be_typed_in_groups() -> None:
 def test_the_qr_code_is_an_svg_without_inline_style_or_script() -> None:
     svg = qr_svg(provisioning_uri(new_secret(), account="ines@parvis.example", issuer="Parvis"))
     assert svg.startswith("<svg ")
+    size = re.search(r'viewBox="0 0 (\d+) (\d+)"', svg)
+    assert size, "without a viewBox a smaller window cuts it"
+    assert size[1] == size[2]
     assert not re.search(r"style|script|href", svg)
     assert readable_secret("ABCDEFGH") == "ABCD EFGH"
 
