@@ -14,7 +14,7 @@ from tenant_app.drive import names, quota
 from tenant_app.drive.models import discard, node, version
 from tenant_app.drive.reach import DEEPEST, FILE, FOLDER, Place, Step, folder, reach
 from tenant_app.spaces import space
-from tenant_app.tenancy import Q
+from tenant_app.tenancy import Connection, Q
 
 TRIES = 50
 
@@ -204,6 +204,7 @@ async def trash(desk: Desk, place: Place) -> None:
     gone = _itself(place)
     await TRASH.run(desk.conn, of=gone.id, by=desk.viewer.id)
     await note(desk, "node.trashed", gone.id, name=gone.name)
+    await chore_later(desk.conn, desk.tenant)
 
 
 async def restore(desk: Desk, place: Place, parent: Place) -> str:
@@ -220,11 +221,17 @@ async def restore(desk: Desk, place: Place, parent: Place) -> str:
 async def remove(desk: Desk, place: Place) -> None:
     """For good: rows go now, blobs after the commit, and the storage is free again."""
     gone = _itself(place)
-    # No upload of this space arrives in between: each arrival holds a share of the same row.
-    await HOLD_SPACE.one(desk.conn, of=place.space_id)
-    weight: Sum | None = await WEIGHT.one(desk.conn, of=gone.id)
-    await DISCARD.run(desk.conn, of=gone.id)
-    await REMOVE.run(desk.conn, of=gone.id)
+    freed = await erase(desk.conn, place.space_id, gone.id)
     await note(desk, "node.removed", gone.id, name=gone.name, kind="file" if gone.kind == FILE else "folder")
-    await quota.give_back(desk.conn, desk.tenant, weight.size if weight else 0)
+    await quota.give_back(desk.conn, desk.tenant, freed)
     await chore_later(desk.conn, desk.tenant, 0)
+
+
+async def erase(conn: Connection, space_id: UUID, node_id: UUID) -> int:
+    """Take the rows of a node and all beneath; its blobs wait to be removed. The answer is the bytes to give back."""
+    # No upload of this space arrives in between: each arrival holds a share of the same row.
+    await HOLD_SPACE.one(conn, of=space_id)
+    weight: Sum | None = await WEIGHT.one(conn, of=node_id)
+    await DISCARD.run(conn, of=node_id)
+    await REMOVE.run(conn, of=node_id)
+    return weight.size if weight else 0

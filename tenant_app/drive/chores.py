@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, delete, func, literal_column, select
 from kit.errors import Unavailable
 from kit.filestore import Bucket
 from tenant_app.accounts import person, tally
-from tenant_app.drive import quota, store, uploads
+from tenant_app.drive import quota, retention, store, uploads
 from tenant_app.drive.models import discard, node, upload
 from tenant_app.drive.reach import FILE
 from tenant_app.spaces import space
@@ -107,10 +107,12 @@ async def tidy(pool: TenantPool, record: TenantRecord, bucket: Bucket) -> dateti
     """End what is overdue, remove what is unneeded, report the figures; tells when to come again, if at all."""
     async with pool.transaction(record, read_only=False) as conn:
         await uploads.sweep(conn, record)
+    await _empty_trash(pool, record)
     await remove_blobs(pool, record, bucket)
     async with pool.transaction(record, read_only=False) as conn:
         now = await figures(conn)
-        again: Next | None = await NEXT.one(conn)
+        waiting: Next | None = await NEXT.one(conn)
+        times = [waiting.at if waiting else None, await retention.next_emptying(conn, record)]
     async with pool.shared() as conn:
         await conn.execute(
             REPORT,
@@ -122,4 +124,12 @@ async def tidy(pool: TenantPool, record: TenantRecord, bucket: Bucket) -> dateti
             now.files,
             now.seen_at,
         )
-    return again.at if again else None
+    return min((at for at in times if at is not None), default=None)
+
+
+async def _empty_trash(pool: TenantPool, record: TenantRecord) -> None:
+    # A read-only organisation loses nothing while it waits for its next order.
+    emptied = retention.AT_ONCE if record.state == "live" else 0
+    while emptied == retention.AT_ONCE:
+        async with pool.transaction(record, read_only=False) as conn:
+            emptied = await retention.empty_trash(conn, record)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from tenant_app.contract import TenantRecord
 from tests.workspace.houses import House, Person, together
 
 MB = 1_000_000
@@ -199,6 +200,36 @@ def test_an_upload_whose_process_was_killed_leaves_nothing_after_the_sweep(house
     house.rows(record, "update discard set due_at = now()")
     house.sweep()
     assert house.objects(record) == {}
+
+
+def age_trash(house: House, record: TenantRecord, days: int) -> None:
+    """What is in the trash has been there for so many days."""
+    house.rows(
+        record,
+        "update node set deleted_at = now() - make_interval(days => %s) where deleted_at is not null",
+        days,
+    )
+    house.cell.sql(
+        "insert into directory.chore values (%s) on conflict (organisation_id) do update set due_at = now()",
+        record.organisation_id,
+    )
+    house.sweep()
+
+
+def test_the_trash_is_emptied_when_the_days_of_the_offer_are_over_and_not_before(house: House) -> None:
+    record = house.workspace(entitlements={"retention_days": 30})
+    owner = house.owner(record)
+    space = owner.space()
+    folder = owner.folder(space, "old")
+    owner.put(folder, "a.txt", b"a" * 100)
+    kept = owner.put(space, "kept.txt", b"k" * 50)
+    owner.post(f"/drive/{space}/trash", {"of": folder})
+    age_trash(house, record, 29)
+    assert house.tally(record) == (150, 0)
+    age_trash(house, record, 31)
+    assert house.tally(record) == (50, 0)
+    assert list(house.objects(record).values()) == [50]
+    assert owner.get(f"/drive/{kept}/content").content == b"k" * 50
 
 
 def test_a_slow_upload_that_was_given_up_is_refused_at_its_end(house: House) -> None:
