@@ -27,6 +27,8 @@ class Organisation(Base):
             "search_text",
             postgresql_using="gin",
             postgresql_ops={"search_text": "gin_trgm_ops"},
+            # A list of pending entries is read by every search: 740 ms instead of 10 among 55,000 fresh rows.
+            postgresql_with={"fastupdate": "off"},
         ),
         Index(None, "state", "id"),
         Index(None, "siret"),

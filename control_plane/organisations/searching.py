@@ -89,16 +89,29 @@ def _matching(session: Session, wanted: Search, words: str) -> Select[Organisati
 
 
 def _words_match(session: Session, words: str) -> ColumnElement[bool]:
-    """Every word is in the text, or nearly so. A SIRET written in groups is read as one number."""
-    together = re.sub(r"(?<=\d) (?=\d)", "", words)
+    """Every word is in the text; if no text has them all as they are typed, words that nearly are there count too.
+
+    A SIRET written in groups is read as one number. Only words that occur nowhere are looked for by likeness first:
+    likeness to a common word costs seconds.
+    """
+    together = re.sub(r"(?<=\d) (?=\d)", "", words).split()[:8]
     session.execute(select(func.set_config("pg_trgm.word_similarity_threshold", str(ALIKE), True)))
-    return and_(*(_word_matches(word) for word in together.split()[:8]))
+    known = and_(*(_inside(word) if _occurs(session, _inside(word)) else _nearly(word) for word in together))
+    return known if _occurs(session, known) else and_(*(_nearly(word) for word in together))
 
 
-def _word_matches(word: str) -> ColumnElement[bool]:
-    inside = Organisation.search_text.contains(word, autoescape=True)
+def _occurs(session: Session, condition: ColumnElement[bool]) -> bool:
+    return session.scalar(select(Organisation.id).where(condition).limit(1)) is not None
+
+
+def _inside(word: str) -> ColumnElement[bool]:
+    return Organisation.search_text.contains(word, autoescape=True)
+
+
+def _nearly(word: str) -> ColumnElement[bool]:
     # Fewer than four letters share trigrams with everything.
-    return or_(inside, literal(word).op("<%")(Organisation.search_text)) if len(word) > 3 else inside
+    alike = literal(word).op("<%")(Organisation.search_text)
+    return or_(_inside(word), alike) if len(word) > 3 else _inside(word)
 
 
 def _sorting(sort: str, words: str) -> Sorting:

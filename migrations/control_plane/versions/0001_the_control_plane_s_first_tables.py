@@ -219,6 +219,7 @@ def upgrade() -> None:
         unique=False,
         postgresql_using="gin",
         postgresql_ops={"search_text": "gin_trgm_ops"},
+        postgresql_with={"fastupdate": "off"},
     )
     op.create_index(op.f("ix_organisation_siret"), "organisation", ["siret"], unique=False)
     op.create_index(op.f("ix_organisation_admin_key"), "organisation", ["admin_key"], unique=False)
