@@ -12,7 +12,7 @@ class Pace:
     """How patient the loop is."""
 
     lease: timedelta = timedelta(seconds=10)
-    attempts: int = 8
+    attempts: int = 12
     first_retry: timedelta = timedelta(milliseconds=500)
     last_retry: timedelta = timedelta(seconds=60)
     check_every: timedelta = timedelta(hours=6)
@@ -25,6 +25,10 @@ class Pace:
     def check_in(self) -> timedelta:
         """When to look for drift: spread out, so that organisations made together are not checked together."""
         return self.check_every * random.uniform(0.5, 1.5)  # noqa: S311 - the same
+
+    def quietly_in(self) -> timedelta:
+        """When to try again what was given up: the trouble may have passed, and nobody should have to ask."""
+        return self.last_retry * 10
 
     def recheck_in(self) -> timedelta:
         """When to look again at what was removed: once every older lease has surely ended."""

@@ -141,10 +141,10 @@ def _turn_round(session: Session, wish: Wish, operation: Operation, why: Trouble
 
 
 def _give_up_change(session: Session, wish: Wish, operation: Operation, why: Trouble, ways: Ways) -> None:
-    """The organisation stays as it is; the next look for drift tries once more, quietly."""
+    """The organisation stays as it is; a while later it is tried once more, quietly."""
     values = {"error_code": why.code, "error": why.words, "retryable": not why.final}
     ledger.finish_operation(session, operation.id, "failed", **values)
-    ledger.let_go(session, wish, ways.pace.check_in(), attempts=0)
+    ledger.let_go(session, wish, ways.pace.quietly_in(), attempts=0)
     session.refresh(operation)
     ways.on_settled(session, _outcome(wish, "failed", operation.kind, operation))
 
