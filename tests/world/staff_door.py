@@ -27,7 +27,7 @@ NAMES = {"sales": "Paul Guérin", "support": "Inès Bakkali", "operator": "Marc 
 
 @dataclass
 class Door:
-    """A served portal. `staff(role)` makes somebody of a role; `client(role)` is a browser without script, signed in."""
+    """A served portal. `staff(role)` makes somebody of a role, `client(role)` a browser without script, signed in."""
 
     house: House
     port: int
