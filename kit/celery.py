@@ -11,11 +11,14 @@ from kit.settings import SettingError, broker_url
 
 WAKE = "wake"
 VISIBILITY_SECONDS = 300
+# One more try at once and no pause: kombu's own patience would keep whoever orders waiting for six seconds.
+IMPATIENT = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
 TRANSPORT = {
     # A message of a killed worker comes back after this; a job ends within 120 s, so none runs twice by it.
     "visibility_timeout": VISIBILITY_SECONDS,
     "unacked_restore_interval": 10,
     # The one who orders does not wait for a broker that is away: the sweep rings again.
+    **IMPATIENT,
     "socket_connect_timeout": 1,
     "socket_timeout": 5,
     "retry_on_timeout": False,
@@ -47,7 +50,7 @@ RABBITMQ: dict[str, Any] = {
     "task_default_queue_type": "quorum",
     "task_default_exchange_type": "topic",
     "worker_detect_quorum_queues": True,
-    "broker_transport_options": {"confirm_publish": True, "connect_timeout": 1, "socket_timeout": 5},
+    "broker_transport_options": {**IMPATIENT, "confirm_publish": True, "connect_timeout": 1, "socket_timeout": 5},
 }
 
 log = logs.get(__name__)
