@@ -162,6 +162,7 @@ def test_signing_up_works_without_script(product: Product, browser: Browser) -> 
 def test_refused_entries_are_summed_up_and_the_summary_takes_focus(product: Product, browser: Browser) -> None:
     page = browser.page(lang="fr")
     page.goto(product.url() + "/signup")
+    page.locator("input[value=public-sector]").check()
     page.get_by_role("button", name=WORDS["fr"]["send"]).click()
     expect(page.locator("#errors")).to_be_focused()
     assert_sound(page)
