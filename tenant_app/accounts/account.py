@@ -26,6 +26,7 @@ from tenant_app.accounts.doorway import (
 )
 from tenant_app.accounts.journal import note
 from tenant_app.interface import Role, show
+from tenant_app.tenancy import seals
 
 NOTHING = Refusals([])
 BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
@@ -222,7 +223,7 @@ class Account(Room):
         secret = sent.get("secret", "")
         async with desk(request) as d:
             try:
-                await factors.start_codes(d.conn, d.viewer.id, secret, sent.get("code", ""))
+                await factors.start_codes(d.conn, seals(request), d.viewer.id, secret, sent.get("code", ""))
             except Refusal as refusal:
                 keep = secret if factors.BASE32.fullmatch(secret) else new_secret()
                 return await codes_form(d, keep, refused_form(request, refusal, {}, d.viewer.locale), 422)

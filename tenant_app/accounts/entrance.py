@@ -26,7 +26,7 @@ from tenant_app.accounts.doorway import (
 )
 from tenant_app.accounts.journal import record as journal
 from tenant_app.interface import Viewer
-from tenant_app.tenancy import Connection, directory_of, tenant, use_ticket
+from tenant_app.tenancy import Connection, directory_of, seals, tenant, use_ticket
 
 ADMITTED = frozenset({"first_sign_in", "sign_up"})
 
@@ -129,7 +129,7 @@ class Entrance(Room):
                 await factors.count_code(conn, viewer.id)
             async with connection(request) as (_, conn):
                 viewer = await waiting(request, conn)
-                await factors.check_code(conn, viewer.id, sent.get("code", ""))
+                await factors.check_code(conn, seals(request), viewer.id, sent.get("code", ""))
                 await sessions.close(conn, viewer.session_hash)
                 await journal(conn, viewer.id, "account.signed_in", viewer.id, by="code")
                 return await signed_in(request, conn, viewer.id, to)

@@ -15,6 +15,7 @@ from kit.credentials import (
     verify_registration,
 )
 from kit.errors import Refusal
+from kit.vault import Vault
 from tenant_app.accounts import attempts, credentials, people
 from tenant_app.accounts.journal import record as journal
 from tenant_app.accounts.people import Person
@@ -117,13 +118,17 @@ def code_wrong() -> Refusal:
     return Refusal("code_wrong", "This code is not the one shown now. Wait for the next one and type it.", field="code")
 
 
-async def start_codes(conn: Connection, person: UUID, secret: str, code: str) -> None:
-    """Ask for one-time codes from now on, once a first one was typed right."""
+def _purpose(person: UUID) -> str:
+    return f"codes:{person}"
+
+
+async def start_codes(conn: Connection, seals: Vault, person: UUID, secret: str, code: str) -> None:
+    """Ask for one-time codes from now on, once a first one was typed right. Their secret is kept sealed."""
     step = matching_step(secret, code, after=0) if BASE32.fullmatch(secret) else None
     if step is None:
         raise code_wrong()
     await credentials.drop_kind(conn, person, credentials.CODES)
-    await credentials.add(conn, person, credentials.CODES, secret=secret, sign_count=step)
+    await credentials.add(conn, person, credentials.CODES, secret=seals.seal(secret, _purpose(person)), sign_count=step)
     await journal(conn, person, "account.codes_started", person)
 
 
@@ -142,11 +147,13 @@ async def count_code(conn: Connection, person: UUID) -> None:
         )  # fmt: skip
 
 
-async def check_code(conn: Connection, person: UUID, code: str) -> None:
+async def check_code(conn: Connection, seals: Vault, person: UUID, code: str) -> None:
     """The code shown now, once."""
     stored = await credentials.one(conn, person, credentials.CODES)
-    step = matching_step(stored.secret or "", code, after=stored.sign_count) if stored else None
-    if stored is None or step is None:
+    if stored is None or stored.secret is None:
+        raise code_wrong()
+    step = matching_step(seals.open(stored.secret, _purpose(person)), code, after=stored.sign_count)
+    if step is None:
         raise code_wrong()
     await credentials.used(conn, stored.id, step)
     await attempts.forget(conn, "code", str(person))

@@ -6,7 +6,7 @@ from tenant_app.tenancy.cell_file import CellFile, read_cell_file
 from tenant_app.tenancy.directory import Directory
 from tenant_app.tenancy.pool import TenantPool, as_tenant, read_only_refusal
 from tenant_app.tenancy.query import Connection, Q
-from tenant_app.tenancy.requests import admit, directory_of, pool, tenant
+from tenant_app.tenancy.requests import admit, directory_of, pool, seals, tenant
 
 __all__ = [
     "CellFile",
@@ -21,6 +21,7 @@ __all__ = [
     "pool",
     "read_cell_file",
     "read_only_refusal",
+    "seals",
     "tenant",
     "use_ticket",
 ]

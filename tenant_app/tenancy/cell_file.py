@@ -1,9 +1,12 @@
 """The file that tells a tenant app its cell: databases with their addresses, and the object store."""
 
+import base64
 from pathlib import Path
 from typing import Any
 
 import msgspec
+
+from kit.vault import Vault
 
 
 class CellDatabaseAddress(msgspec.Struct, frozen=True):
@@ -19,6 +22,11 @@ class CellFile(msgspec.Struct, frozen=True):
     cell: str
     databases: tuple[CellDatabaseAddress, ...]
     store: dict[str, Any] = msgspec.field(default_factory=dict)
+
+    @property
+    def seals(self) -> Vault:
+        """What seals this cell's small secrets; its key stands here and in no database."""
+        return Vault(base64.b64decode(self.store["key"]))
 
 
 def read_cell_file(path: Path) -> CellFile:

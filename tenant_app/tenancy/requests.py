@@ -5,6 +5,7 @@ from typing import Any
 from litestar.connection import ASGIConnection
 
 from kit.errors import not_found
+from kit.vault import Vault
 from tenant_app.contract import TenantRecord
 from tenant_app.tenancy.directory import Directory
 from tenant_app.tenancy.pool import TenantPool
@@ -27,6 +28,11 @@ def tenant(request: AnyConnection) -> TenantRecord:
 def directory_of(request: AnyConnection) -> Directory:
     """The directory that admitted this request."""
     return _context(request)[1]
+
+
+def seals(request: AnyConnection) -> Vault:
+    """What seals the small secrets of this cell's workspaces."""
+    return directory_of(request).cell.seals
 
 
 def pool(request: AnyConnection) -> TenantPool:

@@ -94,7 +94,8 @@ def test_one_time_codes_are_asked_after_the_password_and_work_once(house: House)
     assert refused.status_code == 422
     assert "This code is not the one shown now" in refused.text
     assert owner.post("/account/codes", {"secret": secret, "code": codes.now()}).status_code == 200
-    house.rows(record, "update credential set sign_count = sign_count - 5 where kind = 't'")
+    kept = house.rows(record, "update credential set sign_count = sign_count - 5 where kind = 't' returning secret")
+    assert secret not in kept[0][0]
 
     person = house.stranger(record)
     asked = sign_in(person, owner.email, PASSWORD)

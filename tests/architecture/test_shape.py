@@ -11,7 +11,7 @@ PACKAGES = ("control_plane", "tenant_app", "billing", "kit", "migrations")
 LARGEST_MODULE = 400
 # The hosts that serve packages: a lock file or a script that names one ties us to it.
 REGISTRIES = re.compile(
-    r"pypi" r"\.org|pythonhosted" r"\.org|registry\.npm" r"js|npmjs" r"\.(org|com)|files\.python" r"hosted",
+    r"pypi" r"\.org|python" r"hosted\.org|npm" r"js\.(org|com)",
     re.IGNORECASE,
 )
 BINARY = {".png", ".ico", ".woff2", ".gz", ".br", ".zst", ".mo"}
