@@ -124,10 +124,17 @@ def sweep_jobs(desk: Desk) -> list[Job]:
     return [
         Job("sweep", SWEEP_SECONDS, beating("sweep", lambda: sweep_due(desk, pool))),
         Job("mails", 0.5, lambda: _nothing(provisioning.deliver_due(engine, deliver))),
-        Job("spares", SWEEP_SECONDS, beating("spares", lambda: _nothing(fleet.visit(engine, desk.databases)))),
+        Job("spares", SWEEP_SECONDS, beating("spares", lambda: visit_cells(desk))),
         Job("calendar", 60.0, beating("calendar", lambda: keep_calendar(engine))),
         Job("orphans", 3600.0, lambda: report_orphans(desk), late_after=3600.0),
     ]
+
+
+def visit_cells(desk: Desk) -> None:
+    """Tell the tenant app of this machine its databases, and keep every database's stock full."""
+    with transaction(desk.engine) as session:
+        fleet.refresh_cell_file(session, desk.settings.vault(), desk.settings.cell_file)
+    fleet.visit(desk.engine, desk.databases)
 
 
 def _nothing(_result: object) -> None:

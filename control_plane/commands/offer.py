@@ -41,7 +41,8 @@ def list_(context: Context) -> None:
 def price(terms: dict[str, Any]) -> str:
     """12,50 EUR per member, and what comes before."""
     amount = f"{terms['price_cents'] / 100:.2f} {terms['currency']} per {terms['price_per']}"
-    return amount + (f", {terms['trial_months']} months free" if terms["trial_months"] else "")
+    months = terms["trial_months"]
+    return amount + (f", {months} month{'s' if months > 1 else ''} free" if months else "")
 
 
 @offer.command()

@@ -37,3 +37,13 @@ def write_cell_file(session: Session, vault: Vault, cell: str, path: Path) -> bo
         file.write(content)
     passing.rename(path)
     return True
+
+
+def refresh_cell_file(session: Session, vault: Vault, path: Path | None) -> bool:
+    """Bring the file of the cell that it names up to date, where this process has one; True when it changed.
+
+    A tenant app on this machine then serves a new database without a word from anybody.
+    """
+    if path is None or not path.exists():
+        return False
+    return write_cell_file(session, vault, msgspec.json.decode(path.read_bytes())["cell"], path)

@@ -17,6 +17,7 @@ from control_plane.placement import Databases
 from kit.db import transaction
 from kit.ids import new_id
 from kit.vault import Vault
+from tests.world.servers import create_database, drop_database
 
 
 @pytest.fixture
@@ -104,3 +105,22 @@ def test_the_cell_file_is_private_complete_and_opens_only_its_own_cells_seals(
     assert key not in {vault.master, vault.derive("seal"), vault.derive("cell:other")}
     with psycopg.connect(told["databases"][0]["url"]) as app:
         assert app.execute("select current_user").fetchone() == (f"{cell}_app",)
+
+
+def test_a_new_database_is_told_to_the_tenant_app_of_this_machine(
+    engine: Engine, vault: Vault, cell: str, tmp_path: Path, postgres: str
+) -> None:
+    path = tmp_path / "local.json"
+    with transaction(engine) as session:
+        assert not fleet.refresh_cell_file(session, vault, None)
+        assert not fleet.refresh_cell_file(session, vault, path)
+        fleet.write_cell_file(session, vault, "local", path)
+        assert not fleet.refresh_cell_file(session, vault, path)
+    second = create_database(postgres, f"{cell}_b")
+    try:
+        with transaction(engine) as session:
+            placement.add_database(session, vault, "local", second, 4, 0, SYSTEM)
+            assert fleet.refresh_cell_file(session, vault, path)
+    finally:
+        drop_database(postgres, f"{cell}_b")
+    assert [database["name"] for database in json.loads(path.read_text())["databases"]] == [cell, f"{cell}_b"]

@@ -1,12 +1,14 @@
 """Cells and their databases."""
 
+from pathlib import Path
+
 import msgspec
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from sqlalchemy.orm import Session
 
-from control_plane import placement
+from control_plane import fleet, placement
 from control_plane.audit import Actor
 from control_plane.identity import Scope
 from control_plane.operator_api.bodies import NewCell, NewDatabase
@@ -16,6 +18,7 @@ from control_plane.operator_api.presenting import cell_view
 from control_plane.operator_api.schemas import CellList, CellView, CheckView, Verification
 from kit.db import vault_of
 from kit.errors import Refusal, not_found
+from kit.settings import ControlPlaneSettings
 
 
 class CellController(Controller):
@@ -51,11 +54,12 @@ class CellController(Controller):
         session: NamedDependency[Session],
         actor: NamedDependency[Actor],
         once: NamedDependency[Once],
+        settings: NamedDependency[ControlPlaneSettings],
         name: FromPath[str],
         data: JSONBody[NewDatabase],
     ) -> Response[CellView]:
         """Prepare a PostgreSQL database from its address alone, and add it to the cell."""
-        return once.answer(lambda: _database(session, name, data, actor))
+        return once.answer(lambda: _database(session, name, data, actor, settings.cell_file))
 
     @post("/{name:str}/verification", guards=[requires(Scope.CELLS_READ)], status_code=200, sync_to_thread=True)
     def verify_cell(self, session: NamedDependency[Session], name: FromPath[str]) -> Verification:
@@ -79,9 +83,13 @@ def _added(session: Session, data: NewCell, actor: Actor) -> Response[CellView]:
     return _created(cell)
 
 
-def _database(session: Session, name: str, data: NewDatabase, actor: Actor) -> Response[CellView]:
+def _database(
+    session: Session, name: str, data: NewDatabase, actor: Actor, cell_file: Path | None
+) -> Response[CellView]:
     _cell(session, name)
     placement.add_database(session, vault_of(session), name, data.admin_url, data.capacity, data.spares, actor)
+    # Before the commit: whoever is placed there is served from the first moment.
+    fleet.refresh_cell_file(session, vault_of(session), cell_file)
     return _created(placement.cell(session, name))
 
 
