@@ -53,7 +53,7 @@ PROBES = (
     Probe("no large object", "select lo_create(0)"),
     Probe("no file is read", "select pg_read_file('PG_VERSION')"),
     Probe("no file is copied", "copy {own}.tally to '/dev/null'"),
-    Probe("no program is run", "copy {own}.tally to program 'true'"),
+    Probe("no program is run", "copy {own}.tally to program 'cat > /dev/null'"),
     Probe("no write into the log of changes", "select pg_logical_emit_message(true, 'probe', 'probe')"),
     Probe("sizes of others stay unknown", "select pg_total_relation_size('pg_class')"),
     Probe("passwords stay unknown", "select rolpassword from pg_authid"),
