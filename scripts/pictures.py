@@ -4,6 +4,7 @@ import base64
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pyotp
@@ -20,6 +21,15 @@ PASSWORD = "quatre pommes vertes sur un parvis"
 FILES = {"Budget 2027.ods": 48_000, "Compte rendu du conseil.pdf": 212_000, "Plan de la place.png": 905_000}
 
 
+def wait_until(true: Callable[[], object], seconds: float = 60) -> None:
+    """Until it is so; a picture of something else is no use."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > deadline:
+            raise SystemExit("pictures: what they are to show did not come")
+        time.sleep(0.2)
+
+
 def order_towns(product: Product) -> None:
     """A list that looks like somebody's work."""
     with product.api() as api:
@@ -32,7 +42,7 @@ def order_towns(product: Product) -> None:
                 "admin": {"email": f"mairie@{address}.example", "name": "A. Martin"},
             }
             api.post("/organisations", json=body, headers={"Idempotency-Key": f"picture-{number}"}).raise_for_status()
-        time.sleep(3)
+        wait_until(lambda: {one["state"] for one in api.get("/organisations").json()["items"]} == {"live"})
         found = api.get("/organisations").json()["items"]
         suspended = found[3]["id"]
         revision = {"If-Match": api.get(f"/organisations/{suspended}").headers["etag"]}
@@ -84,6 +94,10 @@ def upload(page: Page) -> None:
 
 def portal(product: Product, page: Page) -> None:
     """The staff's list, and one organisation."""
+    with product.api() as api:
+        # The workspace's worker counts a few seconds after the last upload.
+        path = "/organisations/ville-de-grandchamp/usage"
+        wait_until(lambda: (api.get(path).json()["storage_bytes"] or 0) >= sum(FILES.values()))
     staff = product.first_run["staff"]
     page.goto(product.url("portal") + "/sign-in")
     page.locator("#email").fill(staff["email"])
