@@ -6,8 +6,8 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from control_plane import audit, organisations, placement, provisioning
-from control_plane.audit import SYSTEM, Filter
+from control_plane import organisations, placement, provisioning
+from control_plane.audit import SYSTEM
 from control_plane.provisioning import Step
 from kit.db import transaction
 from kit.errors import Refusal, Unavailable
@@ -66,24 +66,17 @@ def test_a_hold_reaches_the_tenant_app_and_the_store_and_is_taken_back(
     record = house.cell.inspect(organisation).record
     assert record is not None
     assert (record.state, house.state(organisation)) == (state, state)
-    assert _usage(house, organisation).mode == mode
+    assert house.stored(organisation).mode == mode
     act(house, "reopen" if action == "close" else "resume", organisation)
-    assert (house.state(organisation), _usage(house, organisation).mode) == ("live", "open")
+    assert (house.state(organisation), house.stored(organisation).mode) == ("live", "open")
     assert house.complaints(organisation) == []
-
-
-def _usage(house: House, organisation: UUID):  # type: ignore[no-untyped-def]
-    name = f"org-{organisation.hex}"
-    usage = house.store.usage(name, name)
-    assert usage is not None
-    return usage
 
 
 def test_a_new_offer_reaches_the_store_and_the_record(house: House) -> None:
     organisation = house.live()
-    assert _usage(house, organisation).quota_bytes == 20 * 10**9
+    assert house.stored(organisation).quota_bytes == 20 * 10**9
     act(house, "change_offer", organisation, offer="business")
-    assert _usage(house, organisation).quota_bytes == 500 * 10**9
+    assert house.stored(organisation).quota_bytes == 500 * 10**9
     record = house.cell.inspect(organisation).record
     assert record is not None
     assert record.entitlements["members"] == 250
@@ -99,90 +92,6 @@ def test_the_owner_is_made_once_afterwards_owners_are_the_workspaces_own_affair(
     house.loop().run(organisation)
     with psycopg.connect(house.cell_url) as connection:
         assert connection.execute(f"select role from {slot}.principal".encode()).fetchall() == [(1,)]
-
-
-def drifted(house: House, organisation: UUID) -> list[str]:
-    """What a look for drift mended."""
-    house.wake(organisation)
-    assert house.loop().run(organisation)
-    with transaction(house.engine) as session:
-        found = audit.events(session, Filter(organisation_id=organisation, verb="organisation.mended")).items
-    return found[0].data["steps"] if found else []
-
-
-def test_without_drift_a_look_leaves_no_trace(house: House) -> None:
-    organisation = house.live()
-    before = house.sql("select count(*) from audit_event"), house.sql("select count(*) from operation")
-    assert drifted(house, organisation) == []
-    assert (house.sql("select count(*) from audit_event"), house.sql("select count(*) from operation")) == before
-
-
-def test_a_quota_changed_by_hand_is_put_back(house: House) -> None:
-    organisation = house.live()
-    name = f"org-{organisation.hex}"
-    house.store.ensure_bucket(name, name, 1, 1)
-    assert drifted(house, organisation) == ["storage"]
-    assert _usage(house, organisation).quota_bytes == 20 * 10**9
-
-
-def test_a_missing_bucket_comes_back(house: House) -> None:
-    organisation = house.live()
-    name = f"org-{organisation.hex}"
-    house.store.remove(name, name, 1)
-    assert drifted(house, organisation) == ["storage"]
-    assert house.complaints(organisation) == []
-
-
-DRIFTS = {
-    "a host taken away": ("delete from directory.host where organisation_id = %s", "route"),
-    "a record taken away": ("delete from directory.tenant where organisation_id = %s", "route"),
-    "a state changed": ("update directory.tenant set state = 'suspended' where organisation_id = %s", "route"),
-}
-
-
-@pytest.mark.parametrize(("statement", "step"), DRIFTS.values(), ids=DRIFTS.keys())
-def test_a_route_changed_by_hand_is_put_back(house: House, statement: str, step: str) -> None:
-    organisation = house.live()
-    with psycopg.connect(house.cell_url) as connection:
-        connection.execute(statement.encode(), [organisation])
-    assert drifted(house, organisation) == [step]
-    assert house.complaints(organisation) == []
-    with transaction(house.engine) as session:
-        operation = provisioning.operations(session, organisation).items[0]
-        assert (operation.kind, operation.state) == ("verify", "succeeded")
-
-
-def test_a_right_taken_away_is_given_back(house: House) -> None:
-    organisation = house.live()
-    slot = house.cell.inspect(organisation).slot
-    with psycopg.connect(house.cell_url) as connection:
-        connection.execute(f"revoke select on {slot}.node from {slot}".encode())
-        connection.execute(f"grant usage on schema {slot} to public".encode())
-    assert not house.cell.inspect(organisation).grants_ok
-    assert drifted(house, organisation) == ["slot"]
-    assert house.cell.inspect(organisation).grants_ok
-
-
-def test_what_is_checked_is_checked_again_later(house: House) -> None:
-    organisation = house.live()
-    (wake,) = house.sql(
-        "select wake_at > now() + interval '2 hours' from provisioning where organisation_id = :id", id=organisation
-    )
-    assert wake[0]
-    with transaction(house.engine) as session:
-        provisioning.recheck(session, organisation)
-    assert house.loop().run(organisation)
-
-
-def test_a_look_that_cannot_finish_is_tried_again_and_leaves_a_trace_at_last(house: House) -> None:
-    organisation = house.live()
-    steps = failing("storage", "before", Unavailable("store_unavailable", "the disk is away"), times=100)
-    for _ in range(house.pace.attempts):
-        house.wake(organisation)
-        house.loop(steps=steps).run(organisation)
-    operation = house.last_operation(organisation)
-    assert (operation.kind, operation.state, operation.error) == ("verify", "failed", "the disk is away")
-    assert house.state(organisation) == "live"
 
 
 def test_a_change_that_fails_for_good_leaves_the_organisation_as_it_was_and_is_tried_again_quietly(

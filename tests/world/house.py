@@ -97,6 +97,13 @@ class House:
         with transaction(self.engine) as session:
             return organisations.order(session, NewOrganisation(**(asked | options)), SYSTEM).id
 
+    def stored(self, organisation: UUID) -> storage.Usage:
+        """What the object store itself says of the organisation."""
+        name = f"org-{organisation.hex}"
+        usage = self.store.usage(name, name)
+        assert usage is not None
+        return usage
+
     def live(self, **options: Any) -> UUID:
         """An organisation that is up."""
         organisation_id = self.order(**options)
