@@ -3,7 +3,7 @@
 `granian --interface asgi control_plane.web:app`
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,23 +13,16 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.types import ASGIApp, Receive, Scope, Send
 from sqlalchemy import Engine, text
-from sqlalchemy.orm import Session
 
 from control_plane import operator_api, portal, signup
 from kit import logs
-from kit.db import open_engine, transaction
+from kit.db import open_engine
 from kit.interface import error_page, static_app
 from kit.settings import ControlPlaneSettings
-from kit.web import Csrf, Frame, content_policy, exception_handlers, health_routes, host_of
+from kit.web import Csrf, Frame, content_policy, exception_handlers, health_routes, host_of, provide_session
 
 LARGEST_BODY = 1_000_000
 HEALTH = frozenset({"/healthz", "/readyz"})
-
-
-def provide_session(state: State) -> Iterator[Session]:
-    """The request's transaction: committed before the answer is sent, undone by any failure."""
-    with transaction(state.engine) as session:
-        yield session
 
 
 async def provide_settings(state: State) -> ControlPlaneSettings:

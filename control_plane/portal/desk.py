@@ -1,6 +1,5 @@
 """The desk of a member of staff: who asks, what they may, the transaction. Guards stand before each handler."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -8,7 +7,7 @@ from uuid import UUID
 from anyio import to_thread
 from litestar import Request, Response
 from litestar.connection import ASGIConnection
-from litestar.datastructures import Cookie, State
+from litestar.datastructures import Cookie
 from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
 from litestar.response import Redirect
@@ -130,12 +129,6 @@ class Desk:
 def environment_of(request: AnyRequest) -> str:
     """Which installation this is: shown in the bar, always."""
     return str(request.app.state.settings.site_url).partition("://")[2]
-
-
-def provide_session(state: State) -> Iterator[Session]:
-    """The request's transaction: committed before the answer is sent, undone by any failure."""
-    with transaction(state.engine) as session:
-        yield session
 
 
 def provide_desk(request: AnyRequest, session: NamedDependency[Session]) -> Desk:

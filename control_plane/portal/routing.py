@@ -23,11 +23,11 @@ from control_plane.portal import (
     sign_in,
     tokens,
 )
-from control_plane.portal.desk import AnyRequest, csrf, provide_desk, provide_entries, provide_session
+from control_plane.portal.desk import AnyRequest, csrf, provide_desk, provide_entries
 from control_plane.portal.words import GLOBALS, browser_name, clock
 from kit.errors import Refusal
 from kit.interface import LOCALES, engine, error_page, translator
-from kit.web import exception_handlers, wants_page
+from kit.web import exception_handlers, provide_session, wants_page
 
 ROOMS = (
     sign_in,

@@ -4,6 +4,7 @@ from kit.web.csrf import Csrf, require_same_origin
 from kit.web.frame import Frame, client_ip, content_policy, host_of, request_id
 from kit.web.health import health_routes
 from kit.web.problems import ErrorPage, exception_handlers, problem, wants_page
+from kit.web.session import provide_session
 
 __all__ = [
     "Csrf",
@@ -15,6 +16,7 @@ __all__ = [
     "health_routes",
     "host_of",
     "problem",
+    "provide_session",
     "request_id",
     "require_same_origin",
     "wants_page",
