@@ -1,6 +1,6 @@
 """Folders, files, their versions, and what is on its way in or out."""
 
-from sqlalchemy import BigInteger, Column, DateTime, Integer, MetaData, String, Table, Uuid
+from sqlalchemy import BigInteger, Column, DateTime, Integer, LargeBinary, MetaData, String, Table, Uuid
 
 metadata = MetaData()
 
@@ -39,8 +39,10 @@ version = Table(
     Column("author_id", Uuid),
     Column("label", String(120)),
     Column("created_at", MOMENT, nullable=False),
+    Column("part_bytes", BigInteger),
 )
 
+# multipart: the store's own name of an upload in parts; digests: the SHA-256 of each part, 32 bytes each, in order.
 upload = Table(
     "upload",
     metadata,
@@ -51,9 +53,12 @@ upload = Table(
     Column("mime", String(100)),
     Column("size", BigInteger, nullable=False),
     Column("blob_id", Uuid, nullable=False),
+    Column("multipart", String(200)),
     Column("created_by", Uuid, nullable=False),
     Column("expires_at", MOMENT, nullable=False),
     Column("created_at", MOMENT, nullable=False),
+    Column("part_bytes", BigInteger),
+    Column("digests", LargeBinary),
 )
 
 discard = Table(
