@@ -5,6 +5,6 @@ from alembic import context
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, version_table_schema="directory", target_metadata=None)
 with context.begin_transaction():
-    connection.exec_driver_sql("set local lock_timeout = '5s'")
+    connection.exec_driver_sql("set local lock_timeout = '2s'")
     connection.exec_driver_sql("set local statement_timeout = '10min'")
     context.run_migrations()

@@ -1,5 +1,5 @@
 """The schema of one tenant: Alembic's revisions, compiled once a process to SQL that names no schema."""
 
-from migrations.tenant.compiler import CompiledSchema, compiled
+from migrations.tenant.compiler import CompiledSchema, Revision, compiled
 
-__all__ = ["CompiledSchema", "compiled"]
+__all__ = ["CompiledSchema", "Revision", "compiled"]

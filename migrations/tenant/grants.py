@@ -1,6 +1,9 @@
 """What a slot's role may do in its own schema: each table by name, for walking a catalogue is slow.
 
 No TRUNCATE, REFERENCES or TRIGGER, and nothing that creates. The journal only grows.
+
+An upgrade grants the tables that it makes. Where a right on an older table changes, the slots that exist get it when
+drift is mended (`CellDatabase.repair`), so the release before must not need it yet.
 """
 
 ROWS = ("SELECT", "INSERT", "UPDATE", "DELETE")

@@ -9,6 +9,7 @@ from tenant_app.contract.records import (
     Owner,
     State,
     TenantRecord,
+    Upgraded,
     Usage,
     slot_name,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "State",
     "TenantRecord",
     "Ticket",
+    "Upgraded",
     "Usage",
     "check",
     "mint",

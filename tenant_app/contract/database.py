@@ -1,17 +1,20 @@
 """The control plane's hand on one cell database. Each method is one transaction, and is safe to run again."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
 import psycopg
+import sqlalchemy.exc
 
 from kit.errors import Unavailable
-from migrations.tenant import compiled
-from tenant_app.contract import connections, drift, preparation, publishing, slots, verification
+from migrations.tenant import CompiledSchema, compiled
+from tenant_app.contract import connections, drift, preparation, publishing, slots, verification, watching
 from tenant_app.contract.connections import Connection
-from tenant_app.contract.records import Check, Health, Inspection, Inventory, Owner, TenantRecord, Usage
+from tenant_app.contract.records import Check, Health, Inspection, Inventory, Owner, TenantRecord, Upgraded, Usage
+from tenant_app.contract.upgrading import Upgrading
 
 Answer = TypeVar("Answer")
 
@@ -23,11 +26,14 @@ COLLISIONS = (
     psycopg.errors.InternalError_,
 )
 TRIES = 5
+IN_USE = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
 
 HEALTH = """
 select current_setting('server_version_num')::int, (select count(*) from directory.slot),
        (select count(*) from directory.slot where organisation_id is null), (select count(*) from directory.tenant),
-       (select number from directory.version)
+       (select number from directory.version),
+       array(select distinct schema_version from directory.slot),
+       (select count(*) from directory.slot where schema_version = any(%s))
 """
 
 
@@ -35,12 +41,14 @@ class CellDatabase:
     """A database of slots, by its administrator's address.
 
     Raises `Refusal` for an address or a record that can never work, `Unavailable` when the database is lost (
-    `cell_unreachable`), busy (`cell_busy`), or a newer lease has been there (`fenced`).
+    `cell_unreachable`), busy (`cell_busy`), or a newer lease has been there (`fenced`). `schema` is what slots are
+    built and upgraded to: this release's, unless given.
     """
 
-    def __init__(self, admin_url: str) -> None:
+    def __init__(self, admin_url: str, schema: CompiledSchema | None = None) -> None:
         self.url = admin_url
         self.names = preparation.names_of(admin_url)
+        self._schema = schema
 
     def __repr__(self) -> str:
         return f"CellDatabase({self.names.database!r})"
@@ -56,6 +64,29 @@ class CellDatabase:
         except psycopg.OperationalError as error:
             raise Unavailable("cell_unreachable", str(error)) from error
 
+    @property
+    def schema(self) -> CompiledSchema:
+        """The schema of a slot, compiled when it is first needed."""
+        return self._schema or compiled()
+
+    def upgrade_directory(self, *, force: bool = False) -> bool:
+        """Bring a prepared database's directory, rights and hardening to this release; True if that was to be done.
+
+        Forced, it makes sure of the rights and the hardening even where the shape is this release's.
+        """
+        try:
+            return preparation.upgrade_directory(self.url, force=force)
+        except (psycopg.OperationalError, sqlalchemy.exc.OperationalError) as error:
+            cause = getattr(error, "orig", error)
+            raise Unavailable("cell_busy" if isinstance(cause, IN_USE) else "cell_unreachable", str(error)) from error
+
+    def upgrade(self, seconds: float | None = None, limit: int | None = None, *, spares_only: bool = False) -> Upgraded:
+        """Bring slots that are behind to this release, spares first; each whole or not at all, and nobody waits long.
+
+        For about so many seconds, or so many slots. Ask again while some are behind: those in use come later.
+        """
+        return Upgrading(self.url, self.names, self.schema).round(seconds, limit, spares_only=spares_only)
+
     def server_version(self) -> int:
         """The server's version as one number: 180006 is 18.6."""
         return self._run(lambda connection: connection.info.server_version)
@@ -66,7 +97,7 @@ class CellDatabase:
 
     def build_slots(self, count: int) -> list[str]:
         """Build spare slots, each in its own transaction; several builders at once never collide."""
-        return [self._build(lambda connection: slots.build(connection, self.names)) for _ in range(count)]
+        return [self._build(lambda connection: slots.build(connection, self.names, self.schema)) for _ in range(count)]
 
     def spares(self) -> int:
         """How many slots are ready to be taken."""
@@ -74,7 +105,7 @@ class CellDatabase:
 
     def take_slot(self, organisation_id: UUID, fence: int) -> str:
         """The organisation's slot, taken from the spares or, with none left, built. The same one each time."""
-        return self._build(lambda connection: slots.take(connection, self.names, organisation_id, fence))
+        return self._build(lambda connection: slots.take(connection, self.names, self.schema, organisation_id, fence))
 
     def ensure_owner(self, organisation_id: UUID, owner: Owner, fence: int) -> bool:
         """The owner can sign in to the workspace; True if he was made just now."""
@@ -94,11 +125,11 @@ class CellDatabase:
 
     def inspect(self, organisation_id: UUID) -> Inspection:
         """What exists of the organisation here, and what differs from its blueprint."""
-        return self._run(lambda connection: drift.inspect(connection, self.names, organisation_id))
+        return self._run(lambda connection: drift.inspect(connection, self.names, self.schema, organisation_id))
 
     def repair(self, organisation_id: UUID, fence: int) -> tuple[str, ...]:
         """Mend the rights of the organisation's slot; tells what was wrong."""
-        return self._run(lambda connection: drift.repair(connection, self.names, organisation_id, fence))
+        return self._run(lambda connection: drift.repair(connection, self.names, self.schema, organisation_id, fence))
 
     def usage(self, organisation_ids: Iterable[UUID]) -> dict[UUID, Usage]:
         """What these workspaces last reported."""
@@ -116,16 +147,32 @@ class CellDatabase:
         """The public keys whose tickets are accepted."""
         return self._run(publishing.signing_keys)
 
+    def retire_signing_keys_but(self, kept: Collection[str], older_than: timedelta) -> list[str]:
+        """The tenant app refuses tickets of all other keys that have been there for so long; tells which they were."""
+        return self._run(lambda connection: watching.retire_signing_keys_but(connection, kept, older_than))
+
+    def changed_at(self, organisation_id: UUID) -> int | None:
+        """The version of the directory at which the organisation last changed."""
+        return self._run(lambda connection: watching.changed_at(connection, organisation_id))
+
+    def served(self, silent: timedelta) -> int | None:
+        """The oldest version of the directory that a process still serves; None if none has been heard of lately."""
+        return self._run(lambda connection: watching.served(connection, silent))
+
     def inventory(self) -> Inventory:
         """All slots, schemas, roles, records and hosts, for the orphan sweep."""
         return self._run(lambda connection: drift.inventory(connection, self.names))
 
     def health(self) -> Health:
         """Counts and versions, by one query."""
-        row = self._run(lambda connection: connection.execute(HEALTH).fetchone())
+        schema = self.schema
+        row = self._run(lambda connection: connection.execute(HEALTH, [schema.older]).fetchone())
         assert row is not None
+        *figures, versions, behind = row
         fields = ("server_version", "slots", "spares", "tenants", "directory_version")
-        return Health(**dict(zip(fields, row, strict=True)), schema_version=compiled().version)
+        # The oldest that a slot has. Those that we do not know are a newer release's.
+        oldest = next((known for known in schema.older if known in versions), schema.version)
+        return Health(**dict(zip(fields, figures, strict=True)), schema_version=oldest, slots_behind=behind)
 
     def close(self) -> None:
         """Close this address's connections."""

@@ -6,7 +6,7 @@ from uuid import UUID
 from psycopg import sql
 
 from kit.errors import Unavailable
-from migrations.tenant import compiled
+from migrations.tenant import CompiledSchema
 from tenant_app.contract.connections import Connection
 from tenant_app.contract.preparation import Names
 from tenant_app.contract.publishing import read
@@ -52,8 +52,11 @@ class _Found:
     cure: str | None
 
 
-def inspect(connection: Connection, names: Names, organisation_id: UUID) -> Inspection:
-    """What exists of the organisation here. Absence is an answer, not an error."""
+def inspect(connection: Connection, names: Names, schema: CompiledSchema, organisation_id: UUID) -> Inspection:
+    """What exists of the organisation here. Absence is an answer, not an error.
+
+    A slot that waits for its upgrade is measured by its own version, and so is whole.
+    """
     row = connection.execute(
         "select name, schema_version from directory.slot where organisation_id = %s", [organisation_id]
     ).fetchone()
@@ -61,7 +64,7 @@ def inspect(connection: Connection, names: Names, organisation_id: UUID) -> Insp
     if row is None:
         return Inspection(slot=None, schema=False, role=False, schema_version=None, record=record, drift=())
     slot = slot_name(row[0])
-    found = _differences(connection, names, slot)
+    found = _differences(connection, names, schema, slot, row[1])
     return Inspection(
         slot=slot,
         schema=not any(difference.what == "schema is missing" for difference in found),
@@ -72,12 +75,16 @@ def inspect(connection: Connection, names: Names, organisation_id: UUID) -> Insp
     )
 
 
-def repair(connection: Connection, names: Names, organisation_id: UUID, fence: int) -> tuple[str, ...]:
+def repair(
+    connection: Connection, names: Names, schema: CompiledSchema, organisation_id: UUID, fence: int
+) -> tuple[str, ...]:
     """Mend the slot's rights; returns what was wrong. Raises `slot_damaged` for what only a restore brings back."""
     slot = enter(connection, organisation_id, fence)
     if slot is None:
         raise Unavailable("no_slot", f"{organisation_id} has no slot in this database")
-    found = _differences(connection, names, slot)
+    row = connection.execute("select schema_version from directory.slot where name = %s", [slot]).fetchone()
+    assert row is not None
+    found = _differences(connection, names, schema, slot, row[0])
     lost = [difference.what for difference in found if difference.cure is None]
     if lost:
         raise Unavailable("slot_damaged", f"{slot}: {', '.join(lost)}")
@@ -86,11 +93,11 @@ def repair(connection: Connection, names: Names, organisation_id: UUID, fence: i
     return tuple(difference.what for difference in found)
 
 
-def _differences(connection: Connection, names: Names, slot: str) -> list[_Found]:
+def _differences(connection: Connection, names: Names, schema: CompiledSchema, slot: str, version: str) -> list[_Found]:
     return (
         _role_differences(connection, names, slot)
         + _schema_differences(connection, slot)
-        + _table_differences(connection, names, slot)
+        + _table_differences(connection, names, schema, slot, version)
     )
 
 
@@ -128,15 +135,19 @@ def _schema_differences(connection: Connection, slot: str) -> list[_Found]:
     return found
 
 
-def _table_differences(connection: Connection, names: Names, slot: str) -> list[_Found]:
-    blueprint = compiled().tables
+def _table_differences(
+    connection: Connection, names: Names, schema: CompiledSchema, slot: str, version: str
+) -> list[_Found]:
+    blueprint = schema.up_to(version).tables
     rows = connection.execute(
         TABLE_RIGHTS, {"slot": slot, "tables": list(blueprint), "builder": names.builder}
     ).fetchall()
     held = {(table, grantee, right) for table, _, grantee, right in rows if right is not None}
     wanted = {(table, slot, right) for table, rights in blueprint.items() for right in rights}
     present = {table for table, *_ in rows}
-    found = [_Found(f"table {table} is missing", None) for table in sorted(blueprint.keys() - present)]
+    # A newer release may have taken a table away that we know.
+    lost = blueprint.keys() - present if schema.knows(version) else frozenset[str]()
+    found = [_Found(f"table {table} is missing", None) for table in sorted(lost)]
     builder = sql.Identifier(names.builder).as_string(connection)
     found += [
         _Found(f"{table}: foreign owner", f"ALTER TABLE {slot}.{table} OWNER TO {builder}")

@@ -4,6 +4,7 @@ import secrets
 from dataclasses import dataclass
 
 import psycopg
+import sqlalchemy
 from psycopg import sql
 
 from kit.errors import Refusal, Unavailable
@@ -21,6 +22,7 @@ ROLES = """
 select rolsuper, rolbypassrls or rolcreaterole or rolcreatedb or rolreplication from pg_roles where rolname = %s
 """
 
+VERSION = "select version_num from directory.alembic_version"
 DIRECTORY_RIGHTS = """
 REVOKE ALL ON SCHEMA directory FROM PUBLIC;
 GRANT USAGE ON SCHEMA directory TO {app};
@@ -87,12 +89,35 @@ def prepare(admin_url: str, server_version: int, app_password: str | None) -> st
         raw.execute("set local lock_timeout = '30s'")
         _ensure_roles(raw, names, password)
         raw.execute("create schema if not exists directory")
-        cell.upgrade(connection)
-        raw.execute(DIRECTORY_RIGHTS.format(app=sql.Identifier(names.app).as_string(raw)).encode())
-        harden(raw, names.database, names.app, names.builder)
+        _upgrade(connection, names)
     url = parse(admin_url).set(username=names.app, password=password).render_as_string(hide_password=False)
     _require_login(url)
     return url
+
+
+def upgrade_directory(admin_url: str, *, force: bool = False) -> bool:
+    """Bring the directory of a prepared database to this release: its shape, its rights, the hardening. True if it did.
+
+    Unless forced, nothing happens where its shape is this release's already; a newer release's is left alone.
+    """
+    names = names_of(admin_url)
+    with engine_for(admin_url).begin() as connection:
+        raw: Connection = connection.connection.driver_connection  # type: ignore[assignment]
+        row = raw.execute(VERSION).fetchone()
+        assert row is not None
+        newest, *older = cell.versions()
+        if row[0] not in (older if not force else [newest, *older]):
+            return False
+        raw.execute("select pg_advisory_xact_lock(%s)", [LOCK])
+        _upgrade(connection, names)
+    return True
+
+
+def _upgrade(connection: sqlalchemy.Connection, names: Names) -> None:
+    raw: Connection = connection.connection.driver_connection  # type: ignore[assignment]
+    cell.upgrade(connection)
+    raw.execute(DIRECTORY_RIGHTS.format(app=sql.Identifier(names.app).as_string(raw)).encode())
+    harden(raw, names.database, names.app, names.builder)
 
 
 def _require_superuser(connection: Connection) -> None:

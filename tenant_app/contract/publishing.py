@@ -37,7 +37,8 @@ on conflict (host) do nothing
 """
 FOREIGN_HOST = "select host from directory.host where host = any(%s) and organisation_id <> %s limit 1"
 USAGE = """
-select organisation_id, storage_bytes, members, guests, spaces, seen_at, measured_at
+select organisation_id, storage_bytes, members, guests, spaces, seen_at, measured_at,
+       store_bytes, store_objects, orphans, missing, reconciled_at
 from directory.usage where organisation_id = any(%s)
 """
 

@@ -55,7 +55,11 @@ class Owner(Value, frozen=True, kw_only=True):
 
 
 class Usage(Value, frozen=True, kw_only=True):
-    """What one workspace uses, as its own worker last counted it."""
+    """What one workspace uses, as its own worker last counted it.
+
+    The last five are what it found in the object store at `reconciled_at`: `orphans` are objects without a row,
+    `missing` are rows without an object.
+    """
 
     organisation_id: UUID
     storage_bytes: int
@@ -64,6 +68,11 @@ class Usage(Value, frozen=True, kw_only=True):
     spaces: int
     seen_at: datetime | None
     measured_at: datetime
+    store_bytes: int | None = None
+    store_objects: int | None = None
+    orphans: int = 0
+    missing: int = 0
+    reconciled_at: datetime | None = None
 
 
 class Check(Value, frozen=True, kw_only=True):
@@ -75,7 +84,7 @@ class Check(Value, frozen=True, kw_only=True):
 
 
 class Inspection(Value, frozen=True, kw_only=True):
-    """What exists of one organisation in a cell database, and in `drift` what is not as it should be."""
+    """What exists of one organisation in a cell database, and in `drift` what is not as its version should be."""
 
     slot: str | None
     schema: bool
@@ -106,7 +115,10 @@ class Inventory(Value, frozen=True, kw_only=True):
 
 
 class Health(Value, frozen=True, kw_only=True):
-    """The figures by which a cell database is watched."""
+    """The figures by which a cell database is watched.
+
+    `schema_version` is what every slot has at least; `slots_behind` wait for this release's own.
+    """
 
     server_version: int
     slots: int
@@ -114,6 +126,20 @@ class Health(Value, frozen=True, kw_only=True):
     tenants: int
     directory_version: int
     schema_version: str
+    slots_behind: int = 0
+
+
+class Upgraded(Value, frozen=True, kw_only=True):
+    """What a round of upgrades did: `locked` slots were in use and come next time, `failed` ones say why by name.
+
+    `behind` slots are still at an older version than `version`.
+    """
+
+    version: str
+    upgraded: int
+    locked: int
+    failed: dict[str, str]
+    behind: int
 
 
 def slot_name(name: str) -> str:

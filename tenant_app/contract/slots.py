@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 
 from kit.errors import Refusal, Unavailable
-from migrations.tenant import compiled
+from migrations.tenant import CompiledSchema
 from tenant_app.contract.connections import Connection
 from tenant_app.contract.preparation import Names
 from tenant_app.contract.records import Owner, slot_name
@@ -24,7 +24,8 @@ SLOT_OF = "select name from directory.slot where organisation_id = %s"
 CLAIM = """
 update directory.slot set organisation_id = %s, taken_at = now()
 where name = (
-    select name from directory.slot where organisation_id is null order by name for update skip locked limit 1)
+    select name from directory.slot where organisation_id is null
+    order by schema_version = %s desc, name for update skip locked limit 1)
 returning name
 """
 ROLE_STATE = """
@@ -89,12 +90,11 @@ def enter(connection: Connection, organisation_id: UUID, fence: int) -> str | No
     return entry.slot()
 
 
-def build(connection: Connection, names: Names, organisation_id: UUID | None = None) -> str:
+def build(connection: Connection, names: Names, schema: CompiledSchema, organisation_id: UUID | None = None) -> str:
     """Build one slot, role and membership included, in the caller's transaction: it is there whole or not at all."""
     row = connection.execute(NEXT).fetchone()
     assert row is not None
     slot, powerless = slot_name(row[0]), row[1]
-    schema = compiled()
     batch = BUILD.format(
         role=_role_statement(slot, powerless),
         slot=slot,
@@ -116,12 +116,12 @@ def _role_statement(slot: str, powerless: bool | None) -> str:
     return "" if powerless else f"ALTER ROLE {slot} {POWERLESS};"
 
 
-def take(connection: Connection, names: Names, organisation_id: UUID, fence: int) -> str:
-    """The organisation's slot: the one it has, else a spare, else one built now."""
+def take(connection: Connection, names: Names, schema: CompiledSchema, organisation_id: UUID, fence: int) -> str:
+    """The organisation's slot: the one it has, else a spare (of this release before others), else one built now."""
     slot = enter(connection, organisation_id, fence)
     if slot is None:
-        row = connection.execute(CLAIM, [organisation_id]).fetchone()
-        slot = build(connection, names, organisation_id) if row is None else slot_name(row[0])
+        row = connection.execute(CLAIM, [organisation_id, schema.version]).fetchone()
+        slot = build(connection, names, schema, organisation_id) if row is None else slot_name(row[0])
     return slot
 
 
@@ -150,6 +150,8 @@ def drop(connection: Connection, names: Names, organisation_id: UUID, fence: int
         return False
     if connection.execute("select 1 from directory.tenant where organisation_id = %s", [organisation_id]).fetchone():
         raise Unavailable("still_published", f"{organisation_id} must be unpublished before its slot is dropped")
+    # The row before the tables, as an upgrade does it: neither waits for what the other holds.
+    connection.execute("select from directory.slot where name = %s for update", [slot])
     connection.execute(f"DROP SCHEMA IF EXISTS {slot} CASCADE".encode())
     connection.execute("delete from directory.slot where name = %s", [slot])
     for statement in FORGET:
