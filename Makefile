@@ -11,7 +11,7 @@ hash = $(shell cat $(1) 2>/dev/null | sha256sum | cut -c1-16)
 RUNTIME := $(VENV)/.runtime-$(call hash,requirements.lock pyproject.toml)
 DEVELOPMENT := $(VENV)/.development-$(call hash,requirements-dev.lock pyproject.toml)
 
-.PHONY: help up test check bench soak assets lock pictures clean
+.PHONY: help up test check bench soak assets ceph lock pictures clean
 .DELETE_ON_ERROR:
 
 help:
@@ -56,7 +56,18 @@ assets: $(RUNTIME)
 up: $(RUNTIME) assets
 	@exec $(VENV)/bin/parvis up
 
-test: $(DEVELOPMENT) assets
+# A real object store for the tests. Without it, what needs it is not tested, and they say so.
+CEPH := ceph-mon ceph-osd radosgw
+ceph:
+	@export PATH="$$PATH:/usr/sbin:/sbin"; \
+	have() { for program in $(CEPH); do command -v $$program >/dev/null || return 1; done; }; \
+	if ! have && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "Installing Ceph, on which the object store is tested …"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(CEPH) >/dev/null; \
+	fi; \
+	have || echo "make: Ceph is not installed, so the object store is not tested on a real one. The cure on Debian and Ubuntu: apt-get install --no-install-recommends $(CEPH)" >&2
+
+test: $(DEVELOPMENT) assets ceph
 	@$(PY) -m pytest -m "not soak" $(ARGS)
 
 check: $(DEVELOPMENT) assets
@@ -69,7 +80,7 @@ check: $(DEVELOPMENT) assets
 bench: $(DEVELOPMENT) assets
 	@$(PY) -m tests.bench $(ARGS)
 
-soak: $(DEVELOPMENT) assets
+soak: $(DEVELOPMENT) assets ceph
 	@$(PY) -m pytest -m soak --timeout 3600 $(ARGS)
 
 pictures: $(DEVELOPMENT) assets

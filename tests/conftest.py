@@ -15,6 +15,7 @@ from kit.celery import make_app
 from kit.db import open_engine
 from kit.vault import Vault
 from migrations.control_plane import upgrade
+from tests.world import ceph as clusters
 from tests.world import chromium as browsers
 from tests.world.product import Product, running_product
 from tests.world.servers import (
@@ -134,8 +135,21 @@ def product(world_folder: Path) -> Iterator[Product]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def ceph(world_folder: Path) -> Iterator[clusters.RunningCeph]:
+    """A real Ceph with two gateways. Shared: whoever kills or freezes has one of his own (`running_ceph`)."""
+    with clusters.running_ceph(world_folder / "ceph", gateways=2) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def ceph_tls(world_folder: Path) -> Iterator[clusters.RunningCeph]:
+    """A real Ceph whose one gateway speaks TLS only, with a certificate that `ca_file` signed."""
+    with clusters.running_ceph(world_folder / "ceph-tls", tls=True) as running:
+        yield running
+
+
 def pytest_terminal_summary(terminalreporter: object) -> None:
-    reason = browsers.missing()
-    if reason:
+    for reason in filter(None, (browsers.missing(), clusters.missing())):
         terminalreporter.write_line("")  # type: ignore[attr-defined]
         terminalreporter.write_line(reason, red=True, bold=True)  # type: ignore[attr-defined]
