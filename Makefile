@@ -57,15 +57,15 @@ up: $(RUNTIME) assets
 	@exec $(VENV)/bin/parvis up
 
 # A real object store for the tests. Without it, what needs it is not tested, and they say so.
-CEPH := ceph-mon ceph-osd radosgw
+CEPH_PACKAGES := ceph-mon ceph-osd radosgw
 ceph:
 	@export PATH="$$PATH:/usr/sbin:/sbin"; \
-	have() { for program in $(CEPH); do command -v $$program >/dev/null || return 1; done; }; \
+	have() { for program in $(CEPH_PACKAGES); do command -v $$program >/dev/null || return 1; done; }; \
 	if ! have && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  echo "Installing Ceph, on which the object store is tested …"; \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(CEPH) >/dev/null; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(CEPH_PACKAGES) >/dev/null; \
 	fi; \
-	have || echo "make: Ceph is not installed, so the object store is not tested on a real one. The cure on Debian and Ubuntu: apt-get install --no-install-recommends $(CEPH)" >&2
+	have || echo "make: Ceph is not installed, so the object store is not tested on a real one. The cure on Debian and Ubuntu: apt-get install --no-install-recommends $(CEPH_PACKAGES)" >&2
 
 test: $(DEVELOPMENT) assets ceph
 	@$(PY) -m pytest -m "not soak" $(ARGS)
