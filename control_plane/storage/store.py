@@ -1,11 +1,10 @@
 """What the control plane asks of an object store, whichever it is."""
 
-from typing import Any, Literal, Protocol
+from collections.abc import Sequence
+from typing import Literal, Protocol
 from uuid import UUID
 
 import msgspec
-
-from kit.vault import Vault
 
 Mode = Literal["open", "read_only", "suspended"]
 
@@ -20,37 +19,74 @@ class AccessKey(msgspec.Struct, frozen=True):
         return f"AccessKey({self.key_id}, …)"
 
 
+class BucketWish(msgspec.Struct, frozen=True):
+    """How a bucket should be: its limit in bytes as it was sold (None without one), and who may call from a browser.
+
+    `origins` are addresses as a browser sends them, such as `https://acme.parvis.example`.
+    """
+
+    quota_bytes: int | None
+    origins: tuple[str, ...] = ()
+
+
 class Usage(msgspec.Struct, frozen=True):
-    """What a bucket holds (bytes) and may hold (bytes, None without limit), as the store itself counts it."""
+    """What an account's bucket holds, as the store itself counts it now, and how the account stands.
+
+    `used_bytes` and `objects` count unfinished uploads too. `quota_bytes` is the limit as it was sold, in whole KiB
+    (rounded up): what the store admits is a little more, see `allowance`.
+    """
 
     used_bytes: int
+    objects: int
     quota_bytes: int | None
     mode: Mode
+    key_ids: frozenset[str]
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was looked at in a store. What is `ok` may still carry a `warning`."""
+
+    name: str
+    ok: bool
+    detail: str = ""
+    warning: bool = False
 
 
 class ObjectStore(Protocol):
     """The administrator's side of an object store. Each `ensure…` answers True when it had to change something.
 
     `fence` is the caller's lease: a store that can remember it turns older ones away with `Unavailable("fenced")`.
+    What the store is asked for one account goes one call after the other: callers hold the organisation's lease.
     """
 
-    def ensure_account(self, account: str, key: AccessKey, fence: int) -> bool:
-        """The account exists and holds the key."""
+    def ensure_account(self, account: str, keys: Sequence[AccessKey], fence: int) -> bool:
+        """The account exists and holds exactly these keys. It never has none on the way from one key to the next."""
 
-    def ensure_bucket(self, bucket: str, account: str, quota_bytes: int | None, fence: int) -> bool:
-        """The bucket exists, is the account's, and has this hard limit in bytes."""
+    def ensure_bucket(self, bucket: str, account: str, key: AccessKey, wish: BucketWish, fence: int) -> bool:
+        """The bucket exists, is the account's, and is as wished. `key` is one that the account holds.
+
+        What only the owner may look at waits while the account is suspended: nobody can use it then. So when an account
+        is opened again, `ensure_mode` goes first; otherwise it goes last.
+        """
 
     def ensure_mode(self, account: str, mode: Mode, fence: int) -> bool:
         """The account is open, may only read, or may do nothing, from its next request on."""
 
     def usage(self, bucket: str, account: str) -> Usage | None:
-        """What the store counts, or None when there is no such bucket."""
+        """What the store counts, or None when there is no such bucket or account."""
 
-    def remove(self, bucket: str, account: str, fence: int) -> bool:
-        """Bucket, objects, keys and account are gone."""
+    def remove(self, bucket: str, account: str, key: AccessKey, fence: int) -> bool:
+        """Bucket, objects, keys and account are gone; False when they were gone before.
+
+        It works for a few seconds at a time and raises `Unavailable("removing")` while something is left. Objects under
+        retention stay, and are a `Refusal`. From the first call on nobody can write, and between calls not even read.
+        """
 
     def inventory(self) -> tuple[set[str], set[str]]:
-        """The names of all accounts and all buckets."""
+        """The names of all accounts and all buckets that may be organisations'."""
+
+    def check(self) -> list[Check]:
+        """Whether the store itself is well: reachable, with the rights that are needed."""
 
 
 def account_name(organisation_id: UUID) -> str:
@@ -61,25 +97,3 @@ def account_name(organisation_id: UUID) -> str:
 def bucket_name(organisation_id: UUID) -> str:
     """The bucket of an organisation."""
     return f"org-{organisation_id.hex}"
-
-
-def access_key(vault: Vault, organisation_id: UUID, version: int = 1) -> AccessKey:
-    """The organisation's key of one version: derived, so nothing is lost when an answer is."""
-    derived = vault.derive(f"store-key:{organisation_id}:{version}").hex()
-    return AccessKey(f"PV{organisation_id.hex[-12:].upper()}{version:02d}", derived[:40])
-
-
-def cell_vault(vault: Vault, cell: str) -> Vault:
-    """What seals a cell's store keys. Its key goes to that cell's tenant app; the master key never does."""
-    return Vault(vault.derive(f"cell:{cell}"))
-
-
-def record_of_store(vault: Vault, cell: str, organisation_id: UUID, version: int = 1) -> dict[str, Any]:
-    """What the tenant record carries: enough for the tenant app to open the bucket, the secret sealed for its cell."""
-    key = access_key(vault, organisation_id, version)
-    bucket = bucket_name(organisation_id)
-    return {
-        "bucket": bucket,
-        "key_id": key.key_id,
-        "secret_sealed": cell_vault(vault, cell).seal_alike(key.secret, f"store:{bucket}"),
-    }
