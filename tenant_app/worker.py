@@ -47,10 +47,6 @@ returning organisation_id, due_at
 """
 DONE = "delete from directory.chore where organisation_id = $1 and due_at = $2"
 POSTPONE = "update directory.chore set due_at = $3 where organisation_id = $1 and due_at = $2"
-BEAT = """
-insert into directory.heartbeat (process, seen_at) values ($1, now())
-on conflict (process) do update set seen_at = excluded.seen_at
-"""
 
 log = logs.get("tenant_app.worker")
 
@@ -137,11 +133,6 @@ class Worker:
             else:
                 await conn.execute(POSTPONE, organisation_id, held_until, again + timedelta(seconds=1))
 
-    async def beat(self, pool: TenantPool) -> None:
-        """Tell that the worker lives."""
-        async with pool.shared() as conn:
-            await conn.execute(BEAT, f"worker {self.directory.cell.cell}")
-
     async def round(self, *, all_of_them: bool = False) -> int:
         """One look at every database; tells how much was done. A database that is away delays no other."""
         done = await asyncio.gather(*(self._look(name, all_of_them) for name in self.directory.databases))
@@ -151,7 +142,6 @@ class Worker:
         work: list[Callable[..., Awaitable[int]]] = [self.send_mails, self.do_chores]
         try:
             pool = self.directory.pool_named(database)
-            await self.beat(pool)
             return sum([await one(pool, all_of_them=all_of_them) for one in work])
         except Unavailable as error:
             log.warning("database away", database=database, error=str(error))
@@ -164,7 +154,7 @@ def _unmarked() -> None:
 
 async def run(settings: CellWorkerSettings, *, once: bool) -> None:
     """Until told to stop, or one round."""
-    directory = Directory(settings.cell.cell_file)
+    directory = Directory(settings.cell.cell_file, kind="worker")
     await directory.start()
     stop = asyncio.Event()
     for sent in (signal.SIGINT, signal.SIGTERM):

@@ -11,6 +11,7 @@ from kit import logs
 from kit.errors import Unavailable
 from tenant_app.contract import TenantRecord
 from tenant_app.tenancy.cell_file import CellFile, read_cell_file
+from tenant_app.tenancy.heartbeat import BEAT_SECONDS, Heartbeat, process_name
 from tenant_app.tenancy.pool import SIZE, TenantPool
 from tenant_app.tenancy.source import POLL_SECONDS, Source
 
@@ -20,12 +21,25 @@ log = logs.get("tenant_app.tenancy")
 
 
 class Directory:
-    """The cell's directory, and a pool for each of its databases. Follows the cell's file as it changes."""
+    """The cell's directory, and a pool for each of its databases. Follows the cell's file as it changes.
 
-    def __init__(self, cell_file: Path, *, pool_size: int = SIZE, poll_seconds: float = POLL_SECONDS) -> None:
+    Each database is told every few seconds that this process, a `kind` of its own, lives and what it has read.
+    """
+
+    def __init__(
+        self,
+        cell_file: Path,
+        *,
+        kind: str = "app",
+        pool_size: int = SIZE,
+        poll_seconds: float = POLL_SECONDS,
+        beat_seconds: float = BEAT_SECONDS,
+    ) -> None:
         self._path = cell_file
         self._pool_size = pool_size
         self._poll_seconds = poll_seconds
+        self._beat_seconds = beat_seconds
+        self.process = process_name(kind)
         self._sources: dict[str, Source] = {}
         self._pools: dict[str, TenantPool] = {}
         self._stamp: tuple[int, int] | None = None
@@ -121,7 +135,8 @@ class Directory:
         self.cell, self._stamp = cell, stamp
 
     def _join(self, name: str, url: str) -> None:
-        source = Source(name, url, poll_seconds=self._poll_seconds)
+        heartbeat = Heartbeat(self.process, beat_seconds=self._beat_seconds)
+        source = Source(name, url, heartbeat, poll_seconds=self._poll_seconds)
         self._sources[name] = source
         self._pools[name] = TenantPool(url, size=self._pool_size)
         source.start()

@@ -16,6 +16,7 @@ from kit import logs
 from kit.errors import Unavailable
 from tenant_app.contract import TenantRecord, slot_name
 from tenant_app.tenancy.connecting import connect
+from tenant_app.tenancy.heartbeat import Heartbeat
 from tenant_app.tenancy.query import Connection
 
 POLL_SECONDS = 1.0
@@ -44,9 +45,10 @@ log = logs.get("tenant_app.tenancy")
 class Source:
     """One database's part of the directory."""
 
-    def __init__(self, name: str, url: str, *, poll_seconds: float = POLL_SECONDS) -> None:
+    def __init__(self, name: str, url: str, heartbeat: Heartbeat, *, poll_seconds: float = POLL_SECONDS) -> None:
         self.name = name
         self.url = url
+        self._heartbeat = heartbeat
         self.hosts: dict[str, TenantRecord] = {}
         self.records: dict[UUID, TenantRecord] = {}
         self.keys: dict[str, dict[str, Any]] = {}
@@ -92,18 +94,25 @@ class Source:
         try:
             connection.add_termination_listener(lambda _: self._knock.set())
             await connection.add_listener("directory", lambda *_: self._knock.set())
+            # Before it reads on: what cannot be read must not silence it.
+            await self._beat(connection)
             # Another server may answer than before (a restore, a fail-over): begin anew rather than compare numbers.
             await self._load(connection, whole=True)
             while True:
                 await self._wait(self._poll_seconds)
                 if self._stopping:
+                    await self._heartbeat.leave(connection)
                     return
+                await self._beat(connection)
                 number = await connection.fetchval(VERSION)
                 if number != self._seen:
                     await self._load(connection, whole=number < self._seen)
                 self.confirmed_at = asyncio.get_running_loop().time()
         finally:
             connection.terminate()
+
+    async def _beat(self, connection: Connection) -> None:
+        await self._heartbeat.beat(connection, self._seen if self.loaded.is_set() else None)
 
     async def _wait(self, seconds: float) -> None:
         with suppress(TimeoutError):
@@ -118,7 +127,7 @@ class Source:
             keys = await connection.fetch(KEYS)
         if whole:
             # Built aside and swapped in one go: no request falls between the old and the new.
-            fresh = Source(self.name, self.url)
+            fresh = Source(self.name, self.url, self._heartbeat)
             fresh.apply(rows)
             self.records, self.hosts = fresh.records, fresh.hosts
         else:
