@@ -1,13 +1,15 @@
 """Files as the store needs them: replaced whole, forced to disk, locked against every other process."""
 
 import contextlib
+import ctypes
 import fcntl
 import os
 import re
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 import msgspec
 
@@ -18,7 +20,14 @@ Row = TypeVar("Row", bound=msgspec.Struct)
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{2,62}")
 OBJECT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+KEY_ID = re.compile(r"[A-Za-z0-9]{1,128}")
 LONGEST_WAIT = 5.0
+AT_FDCWD = -100
+RENAME_EXCHANGE = 2
+
+_libc = ctypes.CDLL(None, use_errno=True)
+# Threads of one process queue here, fairly; only processes poll each other.
+_queues: dict[str, threading.Lock] = {}
 
 
 def checked(name: str, pattern: re.Pattern[str]) -> str:
@@ -33,23 +42,22 @@ def object_path(folder: Path, object_id: str) -> Path:
     return folder / "objects" / checked(object_id, OBJECT)[-2:] / object_id
 
 
-def objects(folder: Path) -> Iterator[Path]:
-    """Every object of a bucket."""
-    return (folder / "objects").glob("??/*")
-
-
 def count(folder: Path) -> int:
     """Bytes counted against a bucket's quota."""
     try:
-        return int((folder / "used").read_text())
+        return int((folder / "used").read_text() or 0)
     except FileNotFoundError:
         return 0
 
 
 def set_count(folder: Path, total: int) -> None:
-    """Remember the bytes counted."""
-    # Not forced to disk: what a power cut may lose, `recount` finds again.
-    replace(folder / "used", str(total).encode(), lasting=False)
+    """Remember the bytes counted. Only who holds the lock does."""
+    # Not forced to disk: what a power cut may lose, `recount` finds again. Of one width: nobody reads half.
+    handle = os.open(folder / "used", os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        os.pwrite(handle, f"{total:20d}".encode(), 0)
+    finally:
+        os.close(handle)
 
 
 def read(path: Path, kind: type[Row]) -> Row | None:
@@ -87,27 +95,48 @@ def sync(folder: Path) -> None:
         os.close(handle)
 
 
+def exchange(one: Path, other: Path) -> None:
+    """Swap two names in one step, be they files or folders; no reader ever finds either absent."""
+    names = (os.fsencode(one), os.fsencode(other))
+    if _libc.renameat2(AT_FDCWD, names[0], AT_FDCWD, names[1], ctypes.c_uint(RENAME_EXCHANGE)) != 0:
+        raise OSError(ctypes.get_errno(), "renameat2 failed", str(other))
+
+
 @contextlib.contextmanager
 def locked(path: Path, *, make: bool = False) -> Iterator[None]:
-    """One writer at a time among all processes, for the file at `path`; a lock held too long is `Unavailable`.
+    """One writer at a time among all threads and processes, for the file at `path`; held too long it is `Unavailable`.
 
     Only who may `make` the folder does: a late upload must not bring a removed bucket back.
     """
+    deadline = time.monotonic() + LONGEST_WAIT
+    queue = _queues.setdefault(str(path), threading.Lock())
+    if not queue.acquire(timeout=LONGEST_WAIT):
+        raise Unavailable("store_busy", str(path))
+    try:
+        with _lock_file(path, make=make) as lock:
+            _wait_for(lock, path, deadline)
+            yield
+    finally:
+        queue.release()
+
+
+def _lock_file(path: Path, *, make: bool) -> IO[str]:
     if make:
         path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        opened = path.with_name(f"{path.stem}.lock").open("w")
+        return path.with_name(f"{path.stem}.lock").open("w")
     except FileNotFoundError as error:
         raise Unavailable("store_bucket_missing", path.parent.name) from error
-    with opened as lock:
-        deadline = time.monotonic() + LONGEST_WAIT
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                # A frozen process keeps its locks; who waits must be able to give up.
-                if time.monotonic() > deadline:
-                    raise Unavailable("store_busy", str(path)) from error
-                time.sleep(0.005)
-        yield
+
+
+def _wait_for(lock: IO[str], path: Path, deadline: float) -> None:
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            # A frozen process keeps its locks; who waits must be able to give up.
+            if time.monotonic() > deadline:
+                raise Unavailable("store_busy", str(path)) from error
+            time.sleep(0.005)
+        else:
+            return

@@ -1,4 +1,4 @@
-"""What the store keeps of accounts, buckets and objects."""
+"""What the store keeps of accounts and buckets."""
 
 from typing import Literal
 
@@ -22,14 +22,16 @@ class Account(msgspec.Struct, kw_only=True):
 
 
 class BucketRow(msgspec.Struct, kw_only=True):
-    """What a bucket is: its owner and its hard limit in bytes."""
+    """What a bucket is: its owner, its hard limit in bytes, and the sites whose pages may call it from a browser."""
 
     account: str
     quota_bytes: int | None = None
+    origins: tuple[str, ...] = ()
 
 
-class Stored(msgspec.Struct, frozen=True):
-    """What was stored: its size in bytes and the SHA-256 of its content in hexadecimal."""
+class Manifest(msgspec.Struct, kw_only=True):
+    """An object that came in parts: the upload it was, its entity tag, and its parts' file names and bytes in order."""
 
-    size: int
-    sha256: str
+    upload: str
+    etag: str
+    parts: list[tuple[str, int]]

@@ -1,22 +1,18 @@
 """The administrator's side of the store."""
 
-import base64
 import contextlib
-import hmac
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from kit.errors import Refusal, Unavailable
-from kit.filestore import disk
-from kit.filestore.bucket import Bucket
+from kit.filestore import disk, objects, uploads
 from kit.filestore.rows import Account, BucketRow, Mode
 from kit.ids import new_id
-from kit.vault import Vault
 
 
 @dataclass(frozen=True)
@@ -44,18 +40,45 @@ class FileStore:
             if msgspec.json.encode(account) != before:
                 disk.write(path, account)
 
-    def ensure_account(self, name: str, key_id: str, secret: str, fence: int = 0) -> bool:
-        """The account exists and holds this key; other keys stay. True when something changed."""
+    def ensure_account(self, name: str, keys: Mapping[str, str], fence: int = 0) -> bool:
+        """The account exists and holds exactly these keys (secrets by id). True when something changed."""
+        for key_id in keys:
+            disk.checked(key_id, disk.KEY_ID)
         with self._admitted(name, fence) as account:
-            changed = account.gone or account.keys.get(key_id) != secret
-            account.gone = False
-            account.keys[key_id] = secret
-            return changed
+            for key_id in keys:
+                self._claim(key_id, name)
+            changed = account.gone or account.keys != keys
+            dropped = set(account.keys) - set(keys)
+            account.gone, account.keys = False, dict(keys)
+        for key_id in dropped:
+            self._unclaim(key_id, name)
+        return changed
 
-    def remove_key(self, name: str, key_id: str, fence: int = 0) -> bool:
-        """The account no longer holds this key."""
-        with self._admitted(name, fence) as account:
-            return account.keys.pop(key_id, None) is not None
+    def _claim(self, key_id: str, name: str) -> None:
+        """Note whose key this is: by it a key that knocks at another's bucket is known for what it is."""
+        path = self.root / "keys" / key_id
+        try:
+            known = path.read_text()
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            known = ""
+        if known != name:
+            disk.replace(path, name.encode(), lasting=False)
+
+    def _unclaim(self, key_id: str, name: str) -> None:
+        path = self.root / "keys" / key_id
+        with contextlib.suppress(FileNotFoundError):
+            if path.read_text() == name:
+                path.unlink()
+
+    def holder(self, key_id: str) -> Account | None:
+        """The account that holds this key, or None."""
+        if not disk.KEY_ID.fullmatch(key_id):
+            return None
+        with contextlib.suppress(FileNotFoundError):
+            account = self.account((self.root / "keys" / key_id).read_text())
+            return account if account and key_id in account.keys else None
+        return None
 
     def ensure_mode(self, name: str, mode: Mode, fence: int = 0) -> bool:
         """The account is open, read-only or suspended from the next request on."""
@@ -68,12 +91,17 @@ class FileStore:
 
     def bucket(self, name: str) -> BucketRow | None:
         """The bucket's row, or None."""
-        return disk.read(self._bucket_path(name) / "bucket.json", BucketRow)
+        return disk.read(self.folder(name) / "bucket.json", BucketRow)
 
-    def ensure_bucket(self, name: str, account: str, quota_bytes: int | None, fence: int = 0) -> bool:
-        """The bucket exists, belongs to `account` and has this limit. True when something changed."""
-        folder = self._bucket_path(name)
-        wanted = BucketRow(account=account, quota_bytes=quota_bytes)
+    def ensure_bucket(
+        self, name: str, account: str, quota_bytes: int | None, origins: Sequence[str] = (), fence: int = 0
+    ) -> bool:
+        """The bucket exists, belongs to `account` and has this limit. True when something changed.
+
+        `origins` are the sites whose pages may call it from a browser, as browsers write them (`https://a.example`).
+        """
+        folder = self.folder(name)
+        wanted = BucketRow(account=account, quota_bytes=quota_bytes, origins=tuple(origins))
         with self._admitted(account, fence) as owner, disk.locked(folder / "bucket.json", make=True):
             if owner.gone:
                 raise Unavailable("store_account_missing", account)
@@ -89,40 +117,43 @@ class FileStore:
             return True
 
     def used(self, name: str) -> int:
-        """Bytes counted against the quota."""
-        return disk.count(self._bucket_path(name))
+        """Bytes counted against the quota: objects, and the parts of unfinished uploads."""
+        return disk.count(self.folder(name))
+
+    def objects(self, name: str) -> int:
+        """How many objects the bucket holds."""
+        return sum(1 for _ in objects.keys(self.folder(name)))
 
     def recount(self, name: str) -> int:
-        """Count the objects anew (a crash may have left the figure too high) and return the bytes."""
-        folder = self._bucket_path(name)
+        """Count the bytes anew (a crash may have left the figure too high) and return them."""
+        folder = self.folder(name)
         with disk.locked(folder / "used"):
-            total = sum(path.stat().st_size for path in disk.objects(folder))
+            total = sum(objects.sizes(folder)) + uploads.part_bytes(folder)
             disk.set_count(folder, total)
             return total
 
     def sweep(self, name: str, older_than: float) -> int:
         """Remove uploads that nobody has written to for `older_than` seconds; return how many."""
-        removed = 0
-        for path in (self._bucket_path(name) / "incoming").glob("*"):
-            with contextlib.suppress(FileNotFoundError):
-                if time.time() - path.stat().st_mtime > older_than:
-                    path.unlink()
-                    removed += 1
-        return removed
+        return uploads.sweep(self.folder(name), older_than)
 
     def remove(self, account: str, bucket: str, fence: int = 0) -> bool:
         """The bucket with all its objects, and the account, are gone. True when there was something."""
-        folder = self._bucket_path(bucket)
+        folder = self.folder(bucket)
         with self._admitted(account, fence) as owner:
-            present = folder.exists() or not owner.gone
+            # What an interrupted removal left.
+            doomed = list(folder.parent.glob(f".removed-{bucket}-*"))
+            present = bool(doomed) or folder.exists() or not owner.gone
             # The account goes first: from then on no key opens the bucket.
-            owner.keys, owner.mode, owner.gone = {}, "suspended", True
+            keys, owner.keys, owner.mode, owner.gone = list(owner.keys), {}, "suspended", True
             if present:
                 disk.write(self._account_path(account), owner)
+            for key_id in keys:
+                self._unclaim(key_id, account)
             if folder.exists():
-                doomed = folder.with_name(f".removed-{bucket}-{new_id()}")
-                folder.rename(doomed)
-                shutil.rmtree(doomed)
+                doomed.append(folder.with_name(f".removed-{bucket}-{new_id()}"))
+                folder.rename(doomed[-1])
+            for path in doomed:
+                shutil.rmtree(path)
         return present
 
     def forget_fences(self, older_than: float) -> int:
@@ -142,30 +173,9 @@ class FileStore:
         buckets = {path.parent.name for path in (self.root / "buckets").glob("[!.]*/bucket.json")}
         return accounts, buckets
 
-    def open(self, bucket: str, key_id: str, secret: str) -> Bucket:
-        """The user's side of a bucket. A wrong key, another account's key or a suspended account are refused."""
-        row = self.bucket(bucket)
-        account = self.account(row.account) if row else None
-        known = account.keys.get(key_id, "") if account else ""
-        if account is None or not known or not hmac.compare_digest(known, secret):
-            raise Refusal("store_key_refused", "The object store refuses this key.", status=403)
-        if account.mode == "suspended":
-            raise Refusal("store_suspended", "Files cannot be reached while the organisation is suspended.", status=403)
-        return Bucket(self._bucket_path(bucket), writable=account.mode == "open")
+    def folder(self, name: str) -> Path:
+        """Where a bucket lies."""
+        return self.root / "buckets" / disk.checked(name, disk.NAME)
 
     def _account_path(self, name: str) -> Path:
         return self.root / "accounts" / f"{disk.checked(name, disk.NAME)}.json"
-
-    def _bucket_path(self, name: str) -> Path:
-        return self.root / "buckets" / disk.checked(name, disk.NAME)
-
-
-def open_bucket(cell_store: Mapping[str, str], record_store: Mapping[str, str]) -> Bucket:
-    """The bucket that a tenant record names, opened with its sealed key.
-
-    `cell_store` is the `store` of the cell file (`kind`, `root`, and the base64 `key` that opens this cell's seals);
-    `record_store` is the `store` of the tenant record (`bucket`, `key_id`, `secret_sealed`).
-    """
-    bucket = record_store["bucket"]
-    secret = Vault(base64.b64decode(cell_store["key"])).open(record_store["secret_sealed"], f"store:{bucket}")
-    return FileStore(Path(cell_store["root"])).open(bucket, record_store["key_id"], secret)

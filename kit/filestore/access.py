@@ -1,0 +1,46 @@
+"""Who asks, and whether he may: the key's signature, its account, its mode, the bucket."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from kit.filestore import disk, signatures
+from kit.filestore.asking import Request
+from kit.filestore.refusals import Refused, denied, missing
+from kit.filestore.rows import Account, BucketRow
+from kit.filestore.store import FileStore
+
+READING = frozenset({"GET", "HEAD"})
+
+
+@dataclass(frozen=True)
+class Open:
+    """A bucket, opened for one request."""
+
+    folder: Path
+    row: BucketRow
+
+
+def admit(store: FileStore, request: Request) -> Open:
+    """The bucket that the request names, if its signer may do this there. Rows are read anew for each request."""
+    found = signatures.claim(request, datetime.now(UTC))
+    named = disk.NAME.fullmatch(request.bucket) is not None
+    row = store.bucket(request.bucket) if named else None
+    owner = store.account(row.account) if row else None
+    holder = owner if owner and found.key_id in owner.keys else store.holder(found.key_id)
+    if holder is None:
+        raise Refused(403, "InvalidAccessKeyId", "No account has this key.")
+    signatures.verify(found, request, holder.keys[found.key_id])
+    if holder.mode == "suspended":
+        raise Refused(403, "UserSuspended", "The account is suspended.")
+    if row is None:
+        raise missing("NoSuchBucket")
+    _allow(request, holder, owner)
+    return Open(store.folder(request.bucket), row)
+
+
+def _allow(request: Request, holder: Account, owner: Account | None) -> None:
+    if owner is None or holder.name != owner.name:
+        raise denied("The bucket is another account's.")
+    if holder.mode == "read_only" and request.method not in READING:
+        raise denied("The account may only read.")
