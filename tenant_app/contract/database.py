@@ -80,12 +80,12 @@ class CellDatabase:
             cause = getattr(error, "orig", error)
             raise Unavailable("cell_busy" if isinstance(cause, IN_USE) else "cell_unreachable", str(error)) from error
 
-    def upgrade(self, seconds: float | None = None, limit: int | None = None, *, spares_only: bool = False) -> Upgraded:
+    def upgrade(self, seconds: float | None = None, limit: int | None = None) -> Upgraded:
         """Bring slots that are behind to this release, spares first; each whole or not at all, and nobody waits long.
 
         For about so many seconds, or so many slots. Ask again while some are behind: those in use come later.
         """
-        return Upgrading(self.url, self.names, self.schema).round(seconds, limit, spares_only=spares_only)
+        return Upgrading(self.url, self.names, self.schema).round(seconds, limit)
 
     def server_version(self) -> int:
         """The server's version as one number: 180006 is 18.6."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
+import psycopg
 from psycopg.types.json import Jsonb
 
 from kit.errors import Refusal, Unavailable
@@ -94,7 +95,10 @@ def unpublish(connection: Connection, organisation_id: UUID, fence: int) -> bool
 
 def usage(connection: Connection, organisation_ids: Iterable[UUID]) -> dict[UUID, Usage]:
     """What each of these workspaces last reported; those that never did are missing."""
-    rows = connection.execute(USAGE, [list(organisation_ids)])
+    try:
+        rows = connection.execute(USAGE, [list(organisation_ids)])
+    except psycopg.errors.UndefinedColumn as error:
+        raise Unavailable("cell_outdated", "the directory of this database is to be upgraded first") from error
     return {row[0]: Usage(**dict(zip(Usage.__struct_fields__, row, strict=True))) for row in rows}
 
 

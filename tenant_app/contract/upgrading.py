@@ -22,12 +22,12 @@ from tenant_app.contract.records import Upgraded, slot_name
 # For all locks of a slot together. More than `deadlock_timeout` (1 s): then PostgreSQL sends its own vacuum away.
 LOCK_SECONDS = 1.5
 AT_ONCE = 2
-# So many that fail, and no fewer than went well: the revision is at fault, and the others are spared.
+# So many that fail, and no fewer than went well: the revision is at fault, and the others are spared this time.
 MOST_FAILURES = 3
 
 # Chance orders them, so that one that never works out stands in nobody's way.
 BEHIND = """
-select name from directory.slot where schema_version = any(%s) and (organisation_id is null or not %s)
+select name, organisation_id is null from directory.slot where schema_version = any(%s)
 order by organisation_id is not null, random() limit %s
 """
 COUNT_BEHIND = "select count(*) from directory.slot where schema_version = any(%s)"
@@ -58,18 +58,28 @@ class Upgrading:
     schema: CompiledSchema
     lock_seconds: float = LOCK_SECONDS
 
-    def round(self, seconds: float | None, limit: int | None, *, spares_only: bool) -> Upgraded:
+    def round(self, seconds: float | None, limit: int | None) -> Upgraded:
         """Upgrade what is behind, spares first, for about so long. Raises `Unavailable` when the database is lost."""
         with connections.transaction(self.url) as connection:
-            found = connection.execute(BEHIND, [self.schema.older, spares_only, limit])
-            slots = [slot_name(row[0]) for row in found]
-        done = _Done(float("inf") if seconds is None else time.monotonic() + seconds)
+            found = connection.execute(BEHIND, [self.schema.older, limit]).fetchall()
+        ends_at = float("inf") if seconds is None else time.monotonic() + seconds
+        waves = [_Done(ends_at), _Done(ends_at)]
+        for wave, spare in zip(waves, (True, False), strict=True):
+            self._wave([slot_name(name) for name, is_spare in found if is_spare is spare], wave)
+        return Upgraded(
+            version=self.schema.version,
+            upgraded=sum(len(wave.upgraded) for wave in waves),
+            locked=sum(len(wave.locked) for wave in waves),
+            failed=waves[0].failed | waves[1].failed,
+            behind=self._behind() if found else 0,
+        )
+
+    def _wave(self, slots: list[str], done: "_Done") -> None:
         if slots:
             with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="upgrade") as threads:
                 list(threads.map(lambda slot: self._try(slot, done), slots))
         if done.lost:
             raise done.lost[0]
-        return done.told(self.schema.version, self._behind())
 
     def _behind(self) -> int:
         with connections.transaction(self.url) as connection:
@@ -98,9 +108,11 @@ class Upgrading:
             raise SlotError(str(error)) from error
 
     def one(self, connection: Connection, slot: str) -> bool:
-        """Run what this slot lacks, in the caller's transaction. False if nothing, or if somebody else is at it."""
+        """Run what this slot lacks, in the caller's transaction. False if that is nothing."""
         row = connection.execute(HOLD, [slot]).fetchone()
-        lacking = () if row is None else self.schema.after(row[0])
+        if row is None:
+            raise Unavailable("cell_busy", f"{slot} is being upgraded, taken or dropped")
+        lacking = self.schema.after(row[0])
         if not lacking:
             return False
         builder = sql.Identifier(self.names.builder).as_string(connection)
@@ -118,7 +130,7 @@ class Upgrading:
 
 @dataclass
 class _Done:
-    """What a round has done so far. Its threads only ever add to it."""
+    """What was done so far, with spares or with taken slots. Its threads only ever add to it."""
 
     ends_at: float
     upgraded: list[str] = field(default_factory=list)
@@ -130,12 +142,3 @@ class _Done:
     def over(self) -> bool:
         hopeless = len(self.failed) >= max(MOST_FAILURES, len(self.upgraded))
         return hopeless or bool(self.lost) or time.monotonic() > self.ends_at
-
-    def told(self, version: str, behind: int) -> Upgraded:
-        return Upgraded(
-            version=version,
-            upgraded=len(self.upgraded),
-            locked=len(self.locked),
-            failed=dict(self.failed),
-            behind=behind,
-        )
