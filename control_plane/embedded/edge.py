@@ -8,9 +8,11 @@ import html
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from control_plane.embedded.heads import LARGEST_HEAD, BadHead, Head, parse
+from control_plane.embedded.relay import TakesNoMore, give, pass_on, receive
 from kit import logs
 
 HEAD_SECONDS = 10
@@ -20,7 +22,7 @@ LINGER_SECONDS = 3
 MOST_CONNECTIONS = 4000
 PAUSE = 0.1
 READING = frozenset({"GET", "HEAD"})
-PART = 64 * 1024
+END_OF_HEAD = b"\r\n\r\n"
 SCHEME = "http"
 
 # Where a request goes: a port on loopback, or an address that the client is sent to.
@@ -78,74 +80,97 @@ class Edge:
 
     def __init__(self, route: Route) -> None:
         self._route = route
-        self._servers: list[asyncio.Server] = []
+        self._listening: dict[socket.socket, asyncio.Task[None]] = {}
         self._connections: set[asyncio.Task[None]] = set()
 
     async def serve(self, sockets: list[socket.socket]) -> None:
         """Begin to answer on sockets that listen already."""
-        for one in sockets:
-            self._servers.append(await asyncio.start_server(self._accept, sock=one, limit=LARGEST_HEAD))
+        self._listening |= {one: asyncio.create_task(self._accept(one)) for one in sockets}
 
     async def close(self) -> None:
-        """Answer no more; what is under way is cut."""
-        for server in self._servers:
-            server.close()
-        for task in list(self._connections):
+        """Answer no more, and close the sockets; what is under way is cut."""
+        tasks = [*self._listening.values(), *self._connections]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for one in self._listening:
+            one.close()
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._connections.add(task)
+    async def _accept(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                client, _ = await loop.sock_accept(listener)
+            except OSError:
+                # The client left already, or no more may be open just now.
+                await asyncio.sleep(PAUSE)
+                continue
+            task = asyncio.create_task(self._serve_and_close(client))
+            self._connections.add(task)
+            task.add_done_callback(self._connections.discard)
+
+    async def _serve_and_close(self, client: socket.socket) -> None:
         try:
-            await self._serve(reader, writer)
-        except (ConnectionError, TimeoutError, asyncio.CancelledError):
-            # The client left, or we are closing: there is nobody to tell.
+            client.setblocking(False)
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await self._serve(client)
+        except (TakesNoMore, ConnectionError, TimeoutError):
+            # The client left: there is nobody to tell.
             pass
         except Exception:
             log.exception("a connection failed")
         finally:
-            self._connections.discard(task)
-            writer.close()
-            with suppress(ConnectionError, TimeoutError, asyncio.CancelledError):
-                await writer.wait_closed()
+            client.close()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, client: socket.socket) -> None:
         if len(self._connections) > MOST_CONNECTIONS:
-            await _answer(reader, writer, plain_page(503, "Too many connections are open. Please try again."))
+            await _answer(client, plain_page(503, "Too many connections are open. Please try again."))
             return
         try:
-            head = await _read_head(reader)
+            read = await _read_head(client)
         except BadHead as bad:
-            await _answer(reader, writer, plain_page(bad.status, f"This request was refused: {bad.why}."))
+            await _answer(client, plain_page(bad.status, f"This request was refused: {bad.why}."))
             return
-        if head is None:
+        if read is None:
             return
-        behind = self._route(head)
+        behind = self._route(read[0])
         if isinstance(behind, str):
-            await _answer(reader, writer, moved(behind))
+            await _answer(client, moved(behind))
             return
-        await _serve_from(behind, head, (reader, writer))
+        await _serve_from(behind, Asked(*read, client))
 
 
-Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+@dataclass
+class Asked:
+    """A request as it was read: its head, what of its body came with it, and the client's socket for the rest."""
+
+    head: Head
+    begun: bytes
+    client: socket.socket
 
 
-async def _read_head(reader: asyncio.StreamReader) -> Head | None:
-    """The head of the one request, or None for a client that says nothing."""
+async def _read_head(client: socket.socket) -> tuple[Head, bytes] | None:
+    """The head of the one request and what came after it, or None for a client that says nothing."""
+    raw = b""
     try:
         async with asyncio.timeout(HEAD_SECONDS):
-            raw = await reader.readuntil(b"\r\n\r\n")
-    except asyncio.LimitOverrunError as error:
-        raise BadHead(431, "its head is larger than 64 KiB") from error
-    except asyncio.IncompleteReadError as error:
-        if error.partial:
-            raise BadHead(400, "its head is not complete") from error
-        return None
+            while END_OF_HEAD not in raw:
+                if len(raw) > LARGEST_HEAD:
+                    raise BadHead(431, "its head is larger than 64 KiB")
+                part = await receive(client)
+                raw += part
+                if not part:
+                    break
     except TimeoutError as error:
         raise BadHead(408, "its head took too long") from error
-    return parse(raw)
+    if not raw:
+        return None
+    head, end, begun = raw.partition(END_OF_HEAD)
+    if not end:
+        raise BadHead(400, "its head is not complete")
+    if len(head) > LARGEST_HEAD:
+        raise BadHead(431, "its head is larger than 64 KiB")
+    return parse(head + end), begun
 
 
 async def _connect(port: int, deadline: float) -> socket.socket | None:
@@ -164,27 +189,25 @@ async def _connect(port: int, deadline: float) -> socket.socket | None:
     return None
 
 
-async def _serve_from(port: int, head: Head, client: Streams) -> None:
+async def _serve_from(port: int, asked: Asked) -> None:
     """Relay to the process behind; a reading request that it died under is asked again once it is back."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + CONNECT_SECONDS
     words = "This part of Parvis does not answer just now. Please try again in a moment."
     while (opened := await _connect(port, deadline)) is not None:
-        if await _relay(head, client, opened):
+        if await _relay(asked, opened):
             return
-        if head.method not in READING or head.length != 0:
+        if asked.head.method not in READING or asked.head.length != 0:
             words = "This part of Parvis stopped while it worked on this. Look whether it was done before trying again."
             break
         await asyncio.sleep(PAUSE)
-    await _answer(*client, plain_page(502, words))
+    await _answer(asked.client, plain_page(502, words))
 
 
-async def _relay(head: Head, client: Streams, behind: socket.socket) -> bool:
+async def _relay(asked: Asked, behind: socket.socket) -> bool:
     """Pass bytes both ways. False: the process behind closed without a byte of an answer."""
-    peer = client[1].get_extra_info("peername")
-    first = head.forwarded(peer[0] if peer else "127.0.0.1", SCHEME)
-    up = asyncio.create_task(_send(first, head.length, client[0], behind))
-    down = asyncio.create_task(_pass(behind, client[1]))
+    up = asyncio.create_task(_send(asked, behind))
+    down = asyncio.create_task(pass_on(behind, asked.client))
     try:
         await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
         if up.done() and not up.result():
@@ -195,9 +218,10 @@ async def _relay(head: Head, client: Streams, behind: socket.socket) -> bool:
         # Two may not read one stream.
         up.cancel()
         await asyncio.gather(up, return_exceptions=True)
-        if down.result():
-            await _linger(client)
-        return down.result()
+        answered = down.result() > 0
+        if answered:
+            await _linger(asked.client)
+        return answered
     finally:
         up.cancel()
         down.cancel()
@@ -205,65 +229,34 @@ async def _relay(head: Head, client: Streams, behind: socket.socket) -> bool:
         behind.close()
 
 
-async def _send(first: bytes, left: int | None, reader: asyncio.StreamReader, behind: socket.socket) -> bool:
+async def _send(asked: Asked, behind: socket.socket) -> bool:
     """Pass head and body on, then wait. True: the client left. False: the process behind wants no more."""
-    loop = asyncio.get_running_loop()
+    client, length = asked.client, asked.head.length
+    begun = asked.begun if length is None else asked.begun[:length]
+    left = None if length is None else length - len(begun)
     try:
-        await loop.sock_sendall(behind, first)
-        while left is None or left > 0:
-            async with asyncio.timeout(BODY_SECONDS):
-                part = await _read(reader, PART if left is None else min(PART, left))
-            if not part:
-                return True
-            left = None if left is None else left - len(part)
-            # A bare socket, no transport: one that fails to write would throw away the answer it has received.
-            await loop.sock_sendall(behind, part)
-    except TimeoutError:
-        return True
-    except OSError:
+        await give(behind, asked.head.forwarded(client.getpeername()[0], SCHEME) + begun)
+        passed = await pass_on(client, behind, left, BODY_SECONDS)
+    except TakesNoMore:
         return False
+    except (TimeoutError, OSError):
+        return True
     # Whatever the client sends after its one request is read and forgotten; what counts is when it leaves.
-    while await _read(reader, PART):
+    while passed == left and await receive(client):
         pass
     return True
 
 
-async def _read(reader: asyncio.StreamReader, most: int) -> bytes:
-    """What the client sends; nothing once it has left, however it left."""
-    try:
-        return await reader.read(most)
-    except ConnectionError:
-        return b""
+async def _answer(client: socket.socket, answer: bytes) -> None:
+    await give(client, answer)
+    await _linger(client)
 
 
-async def _pass(behind: socket.socket, writer: asyncio.StreamWriter) -> bool:
-    """Pass the answer on until it ends; whether there was one."""
-    loop, passed = asyncio.get_running_loop(), False
-    while part := await _receive(loop, behind):
-        passed = True
-        writer.write(part)
-        await writer.drain()
-    return passed
-
-
-async def _receive(loop: asyncio.AbstractEventLoop, behind: socket.socket) -> bytes:
-    with suppress(ConnectionError):
-        return await loop.sock_recv(behind, PART)
-    return b""
-
-
-async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer: bytes) -> None:
-    writer.write(answer)
-    await _linger((reader, writer))
-
-
-async def _linger(client: Streams) -> None:
+async def _linger(client: socket.socket) -> None:
     """Let a client that is still sending read its answer: closing at once would reset the connection under it."""
-    reader, writer = client
-    with suppress(ConnectionError, TimeoutError, OSError):
-        await writer.drain()
-        writer.write_eof()
+    with suppress(TimeoutError, OSError):
+        client.shutdown(socket.SHUT_WR)
         # A client that has read its answer closes at once, so this rarely takes longer than that.
         async with asyncio.timeout(LINGER_SECONDS):
-            while await reader.read(PART):
+            while await receive(client):
                 pass

@@ -1,9 +1,13 @@
 """The one public port: where it sends requests, what it refuses, and what it does when a process behind is away."""
 
 import asyncio
+import errno
+import hashlib
+import os
 import socket
+import tracemalloc
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -203,6 +207,90 @@ def test_a_large_body_streams_through_and_the_answer_too() -> None:
             answer = await ask(port, raw, seconds=30)
         assert answer.endswith(b"z")
         assert len(answer) > size
+
+    run(scenario)
+
+
+async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answers with the digest of the body, and with how much came after it within a moment."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    left = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+    digest = hashlib.sha256()
+    while left:
+        part = await reader.read(min(left, 1_000_000))
+        digest.update(part)
+        left -= len(part)
+    more = b""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(0.3):
+            more = await reader.read(1000)
+    body = b"%s %d" % (digest.hexdigest().encode(), len(more))
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    await writer.drain()
+    writer.close()
+
+
+@pytest.mark.parametrize("pipes", [True, False])
+def test_a_large_body_arrives_unchanged_and_not_a_byte_more(pipes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not pipes:
+
+        def none_left(_: int) -> None:
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        monkeypatch.setattr(os, "pipe2", none_left)
+
+    async def scenario() -> None:
+        body = os.urandom(5_000_000)
+        async with world(swallow) as (port, _):
+            raw = b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+            answer = await ask(port, raw + b"GET /smuggled HTTP/1.1\r\nHost: b\r\n\r\n" * 10_000)
+        assert answer.endswith(b"\r\n\r\n%s 0" % hashlib.sha256(body).hexdigest().encode())
+
+    run(scenario)
+
+
+def test_a_large_body_passes_through_little_memory() -> None:
+    async def scenario() -> None:
+        size = 200_000_000
+        async with world(swallow) as (port, _):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size)
+            part = b"x" * 1_000_000
+            tracemalloc.start()
+            try:
+                for _ in range(200):
+                    writer.write(part)
+                    await writer.drain()
+                assert b" 200 " in await reader.readline()
+                peak = tracemalloc.get_traced_memory()[1]
+            finally:
+                tracemalloc.stop()
+                writer.close()
+        # The client's own parts are among it.
+        assert peak < 10_000_000
+
+    run(scenario)
+
+
+def test_a_client_that_waits_to_be_told_to_continue_is_told() -> None:
+    async def scenario() -> None:
+        async def tell(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert b"Expect: 100-continue\r\n" in head
+            writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            assert await reader.readexactly(3) == b"abc"
+            writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+            await writer.drain()
+            writer.close()
+
+        async with world(tell) as (port, _):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
+            async with asyncio.timeout(5):
+                assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+                writer.write(b"abc")
+                assert (await reader.read()).startswith(b"HTTP/1.1 204 ")
+            writer.close()
 
     run(scenario)
 
