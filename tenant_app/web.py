@@ -12,16 +12,17 @@ from kit import logs
 from kit.errors import Refusal
 from kit.interface import static_app, workspace_state_page
 from kit.settings import CellSettings
-from kit.web import Frame, client_ip, exception_handlers, health_routes, host_of, problem, wants_page
+from kit.web import Frame, client_ip, content_policy, exception_handlers, health_routes, host_of, problem, wants_page
 from tenant_app.accounts import Account, Entrance
-from tenant_app.drive import Drive, Home, Trash
+from tenant_app.drive import Drive, Home, Stores, Transfers, Trash
 from tenant_app.interface import answer_failure
 from tenant_app.members import Joining, Members
 from tenant_app.spaces import Spaces
 from tenant_app.tenancy import Directory, TenantRecord, admit, tenant
 
 # The rooms' routes. A room is served once it stands here.
-controllers: list[ControllerRouterHandler] = [Entrance, Account, Home, Members, Joining, Spaces, Drive, Trash]
+controllers: list[ControllerRouterHandler] = [Entrance, Account, Home, Members, Joining, Spaces, Drive]
+controllers += [Transfers, Trash]
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", ""})
 HEALTH = frozenset({"/healthz", "/readyz"})
@@ -92,19 +93,26 @@ def provide_tenant(request: Request[Any, Any, Any]) -> TenantRecord:
 
 def create_app(settings: CellSettings, routes: list[ControllerRouterHandler] | None = None) -> ASGIApp:
     """The whole process as an ASGI application. It starts to follow the directory with its lifespan."""
-    directory = Directory(settings.cell_file)
+    directory, stores = Directory(settings.cell_file), Stores()
     rooms = Litestar(
         [*(controllers if routes is None else routes), *health_routes({"directory": directory.check}), static_app],
         dependencies={"tenant": Provide(provide_tenant, sync_to_thread=False)},
         exception_handlers=exception_handlers(answer_failure),
         on_startup=[directory.start],
-        on_shutdown=[directory.close],
+        on_shutdown=[stores.close, directory.close],
         logging_config=None,
         openapi_config=None,
     )
     rooms.state.directory = directory
+    rooms.state.stores = stores
     closed = Litestar([state_page], exception_handlers=exception_handlers(), logging_config=None, openapi_config=None)
-    return Frame(Doorkeeper(rooms, closed, directory, settings.trusted_edges), trusted_edges=settings.trusted_edges)
+
+    def policy() -> str:
+        # A page's script sends files straight to the store.
+        return content_policy(connect=directory.cell.store.get("public_endpoint", ""))
+
+    doorkeeper = Doorkeeper(rooms, closed, directory, settings.trusted_edges)
+    return Frame(doorkeeper, trusted_edges=settings.trusted_edges, policy=policy)
 
 
 @functools.cache

@@ -18,10 +18,9 @@ from anyio import to_thread
 
 from kit import logs
 from kit.errors import Refusal, Unavailable
-from kit.filestore import open_bucket
 from kit.mail import build, send
 from kit.settings import CellWorkerSettings, SettingError
-from tenant_app.drive import tidy
+from tenant_app.drive import Stores, tidy
 from tenant_app.interface import letter
 from tenant_app.tenancy import Directory, TenantPool
 
@@ -68,6 +67,7 @@ class Worker:
     def __init__(self, settings: CellWorkerSettings, directory: Directory) -> None:
         self.settings = settings
         self.directory = directory
+        self.stores = Stores()
 
     async def send_mails(self, pool: TenantPool, *, all_of_them: bool = False) -> int:
         """Send what is due; tells how many left."""
@@ -118,7 +118,7 @@ class Worker:
         again: datetime | None = datetime.now(UTC) + LATER
         try:
             if record is not None and record.state in {"live", "read_only"}:
-                bucket = open_bucket(self.directory.cell.store, record.store)
+                bucket = self.stores.bucket(self.directory.cell, record)
                 again = await tidy(pool, record, bucket)
         except (Refusal, Unavailable) as error:
             log.warning("chore waits", organisation_id=str(organisation_id), error=str(error))
@@ -168,6 +168,7 @@ async def run(settings: CellWorkerSettings, *, once: bool) -> None:
             if await worker.round() < AT_ONCE:
                 await _wait(stop)
     finally:
+        await worker.stores.close()
         await directory.close()
 
 

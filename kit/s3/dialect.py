@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 SPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
@@ -60,23 +60,23 @@ class Unfinished:
 def failure(status: int, body: bytes) -> Failure:
     """What a refusal says."""
     try:
-        root = ElementTree.fromstring(body)  # noqa: S314 - expat bounds what entities may grow to
-    except ElementTree.ParseError:
+        root = ET.fromstring(body)  # noqa: S314 - expat bounds what entities may grow to
+    except ET.ParseError:
         return Failure(status, "", "")
     return Failure(status, root.findtext("Code", ""), root.findtext("Message", ""))
 
 
-def _tree(body: bytes) -> ElementTree.Element:
-    return ElementTree.fromstring(body)  # noqa: S314 - the same
+def _tree(body: bytes) -> ET.Element:
+    return ET.fromstring(body)  # noqa: S314 - the same
 
 
-def _text(of: ElementTree.Element, name: str) -> str:
+def _text(of: ET.Element, name: str) -> str:
     # With or without the namespace: gateways differ.
     found = of.findtext(SPACE + name)
     return found if found is not None else of.findtext(name, "")
 
 
-def _all(of: ElementTree.Element, name: str) -> list[ElementTree.Element]:
+def _all(of: ET.Element, name: str) -> list[ET.Element]:
     return of.findall(SPACE + name) or of.findall(name)
 
 
@@ -133,9 +133,9 @@ def unfinished(body: bytes) -> tuple[list[Unfinished], tuple[str, str] | None]:
 
 def completion(of: Iterable[Part]) -> bytes:
     """The list of parts that makes an upload whole."""
-    root = ElementTree.Element("CompleteMultipartUpload")
+    root = ET.Element("CompleteMultipartUpload")
     for part in of:
-        one = ElementTree.SubElement(root, "Part")
-        ElementTree.SubElement(one, "PartNumber").text = str(part.n)
-        ElementTree.SubElement(one, "ETag").text = f'"{part.etag}"'
-    return ElementTree.tostring(root)
+        one = ET.SubElement(root, "Part")
+        ET.SubElement(one, "PartNumber").text = str(part.n)
+        ET.SubElement(one, "ETag").text = f'"{part.etag}"'
+    return ET.tostring(root)

@@ -2,6 +2,8 @@
 
 import re
 import time
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from litestar.connection import ASGIConnection
@@ -18,6 +20,7 @@ QUIET = frozenset({"/healthz", "/readyz"})
 log = logs.get("kit.web")
 
 
+@cache
 def content_policy(*, connect: str = "", form_action: str = "", frame_src: str = "") -> str:
     """The strict policy; arguments add sources. A form that ends on another host by redirect needs `form_action`."""
     directives = {
@@ -36,9 +39,8 @@ def content_policy(*, connect: str = "", form_action: str = "", frame_src: str =
     return "; ".join(f"{name} {value.strip()}" for name, value in directives.items())
 
 
-def _protective(policy: str) -> dict[bytes, bytes]:
+def _protective() -> dict[bytes, bytes]:
     return {
-        b"content-security-policy": policy.encode(),
         b"x-content-type-options": b"nosniff",
         # Not `no-referrer`: it would turn the Origin of our own forms into `null`.
         b"referrer-policy": b"same-origin",
@@ -60,14 +62,18 @@ class Frame:
     """Wraps a whole ASGI application.
 
     In: X-Request-ID is kept if well formed, or made. X-Forwarded-For and -Proto are believed only from `trusted_edges`.
-    Out: X-Request-ID, and each protective header that the response does not set itself.
+    Out: X-Request-ID, and each protective header that the response does not set itself. `policy` tells the content
+    policy of this moment.
     Around: one line in the log for each request, without its query.
     """
 
-    def __init__(self, app: ASGIApp, *, trusted_edges: frozenset[str] = frozenset(), policy: str | None = None) -> None:
+    def __init__(
+        self, app: ASGIApp, *, trusted_edges: frozenset[str] = frozenset(), policy: Callable[[], str] | None = None
+    ) -> None:
         self.app = app
         self.trusted_edges = trusted_edges
-        self.headers = _protective(policy or content_policy())
+        self.policy = policy or content_policy
+        self.headers = _protective()
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """ASGI's entry."""
@@ -126,7 +132,8 @@ class Frame:
     def _protect(self, scope: Any, message: Any, request_id: str) -> None:
         headers = list(message.get("headers", ()))
         present = {bytes(name).lower() for name, _ in headers}
-        headers += [(name, value) for name, value in self.headers.items() if name not in present]
+        wanted = {b"content-security-policy": self.policy().encode(), **self.headers}
+        headers += [(name, value) for name, value in wanted.items() if name not in present]
         if scope["scheme"] == "https":
             headers.append((b"strict-transport-security", b"max-age=31536000"))
         headers.append((b"x-request-id", request_id.encode()))

@@ -13,7 +13,7 @@ from tenant_app.accounts.doorway import (
     told,
 )
 from tenant_app.accounts.entrance import Entrance
-from tenant_app.accounts.journal import note, record
+from tenant_app.accounts.journal import note, notes, record
 from tenant_app.accounts.models import principal as person
 from tenant_app.accounts.models import setting, tally
 from tenant_app.accounts.outbox import chore_later, mail_later
@@ -44,6 +44,7 @@ __all__ = [
     "mail_later",
     "normal_email",
     "note",
+    "notes",
     "origin",
     "outside",
     "person",

@@ -1,5 +1,6 @@
 """The workspace's own record of who did what: it grows in the transaction of what it tells."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -30,3 +31,12 @@ async def record(conn: Connection, actor: UUID | None, verb: str, of: UUID | Non
 async def note(desk: Desk, verb: str, of: UUID | None, **data: Any) -> None:
     """One line about what this desk's viewer did."""
     await record(desk.conn, desk.viewer.id, verb, of, **data)
+
+
+async def notes(desk: Desk, lines: Sequence[tuple[str, UUID, dict[str, Any]]]) -> None:
+    """Several lines (verb, of what, data) about what this desk's viewer did, in one round trip."""
+    actor = desk.viewer.id
+    rows = [
+        {"id": new_id(), "actor_id": actor, "verb": verb, "object_id": of, "data": data} for verb, of, data in lines
+    ]
+    await ADD.each(desk.conn, rows)

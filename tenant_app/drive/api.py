@@ -10,7 +10,7 @@ from litestar.params import FromPath, FromQuery
 from kit.errors import Refusal, Refusals, not_found
 from kit.pages import Page
 from tenant_app.accounts import AnyRequest, Desk, Room, csrf, desk, fields, refused_form, told
-from tenant_app.drive import changes, download, intake, listing, quota, uploads
+from tenant_app.drive import arriving, changes, download, intake, listing, quota
 from tenant_app.drive.names import kind_of
 from tenant_app.drive.reach import Place, folder, must_change, reach
 from tenant_app.interface import Role, show
@@ -103,12 +103,6 @@ class Drive(Room):
                 return await folder_page(d, place, status=refusal.status, form=form)
             return told(f"/drive/{where}", "folder_made")
 
-    @post("/drive/{where:uuid}/room", admits=Role.GUEST, status_code=204)
-    async def room(self, request: AnyRequest, where: FromPath[UUID]) -> None:
-        """Whether so many bytes (`size`) would fit; nothing is reserved."""
-        size = (await fields(request)).get("size", "")
-        await intake.room_for(request, where, int(size) if size.isascii() and size.isdecimal() else 0)
-
     @put("/drive/{where:uuid}/files", admits=Role.GUEST, status_code=201, request_max_body_size=None)
     async def upload(
         self, request: AnyRequest, where: FromPath[UUID], name: FromQuery[str] = "", path: FromQuery[str] = ""
@@ -137,7 +131,7 @@ class Drive(Room):
         """An old version becomes the newest."""
         async with desk(request) as d:
             place = must_change(await reach(d.conn, d.viewer, where))
-            await uploads.restore_version(d, place, n)
+            await arriving.restore_version(d, place, n)
             return told(f"/drive/{where}", "version_restored", n=n)
 
     @get("/drive/{where:uuid}/name", admits=Role.MEMBER)

@@ -7,9 +7,9 @@ import msgspec
 from sqlalchemy import bindparam, delete, func, literal_column, select
 
 from kit.errors import Unavailable
-from kit.filestore import Bucket
+from kit.s3 import Bucket
 from tenant_app.accounts import person, tally
-from tenant_app.drive import quota, retention, store, uploads
+from tenant_app.drive import promises, quota, retention
 from tenant_app.drive.models import discard, node, upload
 from tenant_app.drive.reach import FILE
 from tenant_app.spaces import space
@@ -86,7 +86,7 @@ async def remove_blobs(pool: TenantPool, record: TenantRecord, bucket: Bucket) -
         async with pool.transaction(record, read_only=False) as conn:
             due: list[Blob] = await DUE.all(conn)
         for blob in due:
-            await store.delete(bucket, blob.blob_id)
+            await bucket.delete(str(blob.blob_id))
         async with pool.transaction(record, read_only=False) as conn:
             for blob in due:
                 await FORGET.run(conn, of=blob.blob_id)
@@ -106,7 +106,10 @@ async def figures(conn: Connection) -> Figures:
 async def tidy(pool: TenantPool, record: TenantRecord, bucket: Bucket) -> datetime | None:
     """End what is overdue, remove what is unneeded, report the figures; tells when to come again, if at all."""
     async with pool.transaction(record, read_only=False) as conn:
-        await uploads.sweep(conn, record)
+        overdue = await promises.sweep(conn, record)
+    for promise in overdue:
+        if promise.multipart is not None:
+            await bucket.abort(promise.key, promise.multipart)
     await _empty_trash(pool, record)
     await remove_blobs(pool, record, bucket)
     async with pool.transaction(record, read_only=False) as conn:

@@ -11,13 +11,14 @@ from litestar.exceptions import InternalServerException
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
 from kit.errors import Refusal
-from kit.filestore import open_bucket
 from kit.web.csrf import same_origin
 from tenant_app.accounts import connection, csrf, desk, token_of
-from tenant_app.drive import quota, uploads
-from tenant_app.drive.reach import must_add, reach
-from tenant_app.drive.uploads import Arrived, WayIn
-from tenant_app.tenancy import Connection, directory_of, tenant
+from tenant_app.drive import uploads
+from tenant_app.drive.arriving import Arrived
+from tenant_app.drive.direct import Wanted
+from tenant_app.drive.opening import bucket_of
+from tenant_app.drive.uploads import WayIn
+from tenant_app.tenancy import Connection, tenant
 
 AnyRequest = Request[Any, Any, Any]
 SMALL_FIELD = 2000
@@ -27,11 +28,9 @@ MOST_FILES = 1000
 
 def way_in(request: AnyRequest) -> WayIn:
     """How this request's uploads come back to the database, and the bucket they go to."""
-    record = tenant(request)
-
     return WayIn(
-        tenant=record,
-        bucket=open_bucket(directory_of(request).cell.store, record.store),
+        tenant=tenant(request),
+        bucket=bucket_of(request),
         desk=partial(desk, request),
         connection=partial(_connection, request),
     )
@@ -78,7 +77,7 @@ async def one_file(request: AnyRequest, where: UUID, name: str, path: str) -> Ar
     """The body is the file."""
     size = declared_size(request)
     try:
-        return await uploads.take_in(way_in(request), where, name, size, body_of(request), exact=True, path=path)
+        return await uploads.take_in(way_in(request), where, Wanted(name, size, path), body_of(request), exact=True)
     except Refusal:
         await drain(request)
         raise
@@ -158,7 +157,7 @@ class _Form:
         name = name.replace("\\", "/").rpartition("/")[2]
         # How long this one is nobody said; it cannot be longer than what is still to come.
         most = self.total - self.received
-        return await uploads.take_in(way_in(self.request), self.where, name, most, self._pieces(), exact=False)
+        return await uploads.take_in(way_in(self.request), self.where, Wanted(name, most), self._pieces(), exact=False)
 
     async def _pieces(self) -> AsyncIterator[bytes]:
         async for event in self.events:
@@ -172,12 +171,3 @@ def _stale() -> Refusal:
     return Refusal(
         "stale_page", "This page is too old to be sent. Reload it and try again; nothing was done.", status=403
     )
-
-
-async def room_for(request: AnyRequest, where: UUID, size: int) -> None:
-    """Refuse, before anything is sent, what would not fit."""
-    async with desk(request) as d:
-        must_add(await reach(d.conn, d.viewer, where))
-        now = await quota.use(d.conn, d.tenant)
-        if now.free is not None and size > now.free:
-            raise quota.over_quota(size, now.free, now.limit or 0)

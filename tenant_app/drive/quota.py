@@ -62,8 +62,8 @@ async def lock(conn: Connection, record: TenantRecord) -> Use:
     return await _use(LOCK, conn, record)
 
 
-async def reserve(conn: Connection, record: TenantRecord, size: int) -> None:
-    """Promise `size` bytes to an upload, or refuse and name the amounts."""
+def must_be_small(record: TenantRecord, size: int) -> None:
+    """Refuse a file that is larger than any may be."""
     largest = limit_of(record, "file_bytes")
     if largest is not None and size > largest:
         raise Refusal(
@@ -73,10 +73,6 @@ async def reserve(conn: Connection, record: TenantRecord, size: int) -> None:
             size=Bytes(size),
             limit=Bytes(largest),
         )
-    now = await lock(conn, record)
-    if now.free is not None and size > now.free:
-        raise over_quota(size, now.free, now.limit or 0)
-    await ADD.run(conn, of=RESERVED, by=size)
 
 
 def over_quota(size: int, free: int, limit: int) -> Refusal:

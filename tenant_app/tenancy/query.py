@@ -3,7 +3,7 @@
 At run time SQLAlchemy is not involved: this costs 2 to 9 % over bare asyncpg; its own execution costs 60 % or more.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -120,3 +120,8 @@ class Q:
         status: str = await conn.execute(self.sql, *self.values(given))
         count = status.rpartition(" ")[2]
         return int(count) if count.isdigit() else 0
+
+    async def each(self, conn: Connection, rows: Sequence[dict[str, Any]]) -> None:
+        """Run it for its effect with each row of values, all in one round trip."""
+        if rows:
+            await conn.executemany(self.sql, [self.values(row) for row in rows])

@@ -20,11 +20,12 @@ import msgspec
 import psycopg
 
 from control_plane.embedded.ports import free_port
-from kit.filestore import FileStore
 from kit.vault import Vault
 from tenant_app.contract import KeyPair, TenantRecord, mint, new_key
+from tests.world import stores
 from tests.world.cells import Cell
 from tests.world.product import Loopback
+from tests.world.stores import SECRET, Store
 
 CELL_KEY = bytes(range(100, 132))
 PASSWORD = "Verger-Tandem-Hublot-19"
@@ -100,21 +101,18 @@ class House:
 
     cell: Cell
     folder: Path
+    store: Store
     port: int
     process: "subprocess.Popen[bytes]"
     key: KeyPair
     _clients: list[httpx.Client] = field(default_factory=list)
 
-    @property
-    def store(self) -> FileStore:
-        return FileStore(self.folder / "store")
-
     def workspace(self, address: str | None = None, **options: Any) -> TenantRecord:
         organisation_id = uuid4()
         name = f"org-{organisation_id.hex}"
-        secret = "s" * 40
-        self.store.ensure_account(name, "KEY", secret)
-        self.store.ensure_bucket(name, name, None)
+        address = address or f"a{organisation_id.hex[:12]}"
+        origin = f"http://{address}.parvis.localhost:{self.port}"
+        key_id = self.store.open(name, quota=options.pop("hard_quota", None), origin=origin)
         entitlements = GENEROUS | options.pop("entitlements", {})
         record = self.cell.tenant(
             address,
@@ -122,8 +120,9 @@ class House:
             entitlements=entitlements,
             store={
                 "bucket": name,
-                "key_id": "KEY",
-                "secret_sealed": Vault(CELL_KEY).seal_alike(secret, f"store:{name}"),
+                "key_id": key_id,
+                "secret_sealed": Vault(CELL_KEY).seal_alike(SECRET, f"store:{name}"),
+                **options.pop("store", {}),
             },
             **options,
         )
@@ -224,8 +223,11 @@ class House:
 
     def objects(self, record: TenantRecord) -> dict[str, int]:
         """What lies in the store: id → bytes."""
-        folder = self.folder / "store" / "buckets" / record.store["bucket"] / "objects"
-        return {path.name: path.stat().st_size for path in folder.glob("??/*")}
+        return stores.objects(self.store, record.store["bucket"], record.store["key_id"])
+
+    def unfinished(self, record: TenantRecord) -> list[str]:
+        """Uploads in parts that the store still has, by the id of what they would become."""
+        return stores.unfinished(self.store, record.store["bucket"], record.store["key_id"])
 
     def mails(self, record: TenantRecord) -> list[tuple[str, str, dict[str, Any]]]:
         """What waits in the outbox: kind, recipient, payload, oldest first."""
@@ -276,7 +278,7 @@ class House:
 
 
 @contextmanager
-def running_house(cell: Cell, folder: Path) -> Iterator[House]:
+def running_house(cell: Cell, folder: Path, store: Store) -> Iterator[House]:
     """The tenant app on this cell, ready; ended afterwards."""
     folder.mkdir(parents=True, exist_ok=True)
     key = new_key()
@@ -284,10 +286,14 @@ def running_house(cell: Cell, folder: Path) -> Iterator[House]:
     content = {
         "cell": "test",
         "databases": [{"name": cell.name, "url": cell.app_url}],
-        "store": {"kind": "files", "root": str(folder / "store"), "key": base64.b64encode(CELL_KEY).decode()},
+        "store": {
+            "endpoint": store.endpoint,
+            "public_endpoint": store.endpoint.replace("127.0.0.1", "parvis-files.localhost"),
+            "key": base64.b64encode(CELL_KEY).decode(),
+        },
     }
     (folder / "cell.json").write_bytes(msgspec.json.encode(content))
-    house = House(cell, folder, free_port(), None, key)  # type: ignore[arg-type]
+    house = House(cell, folder, store, free_port(), None, key)  # type: ignore[arg-type]
     with (folder / "output").open("wb") as output:
         house.process = subprocess.Popen(
             [

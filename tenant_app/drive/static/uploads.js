@@ -1,10 +1,15 @@
-// Uploads: files chosen or dropped (whole folders too) are sent one after the other, each with its progress and a way
-// to cancel it. Without this script the same form sends them as forms always did.
+// The tray of uploads: files chosen or dropped (whole folders too), each with its progress and a way to cancel it.
+// Without this script the same form sends them as forms always did.
 
+import { Broken, Cancelled, Large, Refused, asking, interrupted, sendTogether } from "./transfer.js";
+import { watchDrops } from "./dropping.js";
+
+const SMALL = 8 * 1024 * 1024;
+const BATCH_FILES = 50;
+const BATCH_BYTES = 64 * 1024 * 1024;
 const AT_ONCE = 2;
-const KEPT_NAMES = "/";
 
-/** @typedef {{file: File, path: string, row: HTMLElement, state: string, request?: XMLHttpRequest}} Item */
+/** @typedef {{file: File, path: string, row: HTMLElement, state: string, stop: AbortController}} Item */
 
 /** @param {string} template @param {Record<string, string>} values */
 const fill = (template, values) => template.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
@@ -13,15 +18,20 @@ class Uploads {
   /** @param {HTMLElement} section */
   constructor(section) {
     this.section = section;
+    this.base = section.dataset.base ?? "";
+    this.ask = asking(section.dataset.token ?? "");
     this.list = /** @type {HTMLElement} */ (section.querySelector("ul"));
     this.template = /** @type {HTMLTemplateElement} */ (section.querySelector("template[data-row]"));
     this.words = /** @type {HTMLElement} */ (section.querySelector("[data-words]")).dataset;
     /** @type {Item[]} */
     this.items = [];
+    this.running = 0;
     this.changed = false;
     addEventListener("beforeunload", (event) => {
       if (this.items.some((item) => item.state === "waiting" || item.state === "sending")) event.preventDefault();
     });
+    for (const one of interrupted(this.base)) this.remind(one);
+    this.tell();
   }
 
   /** @param {number} count */
@@ -33,116 +43,152 @@ class Uploads {
     return `${count.toLocaleString(this.section.dataset.locale, { maximumFractionDigits: digits })}\u00a0${units[rank]}`;
   }
 
+  /** @param {string} name */
+  addRow(name) {
+    this.section.hidden = false;
+    const row = /** @type {HTMLElement} */ (
+      /** @type {DocumentFragment} */ (this.template.content.cloneNode(true)).firstElementChild
+    );
+    this.part(row, "[data-name]").textContent = name;
+    this.part(row, "progress").setAttribute("aria-label", fill(this.words.label ?? "", { name }));
+    this.part(row, "[data-cancel]").setAttribute("aria-label", fill(this.words.cancel ?? "", { name }));
+    this.list.append(row);
+    return row;
+  }
+
+  /** @param {HTMLElement} row @param {string} selector */
+  part(row, selector) {
+    return /** @type {HTMLElement} */ (row.querySelector(selector));
+  }
+
   /** @param {{file: File, path: string}[]} found */
   add(found) {
-    if (!found.length) return;
-    this.section.hidden = false;
     for (const { file, path } of found) {
-      const row = /** @type {HTMLElement} */ (this.template.content.cloneNode(true)).firstElementChild;
-      if (!(row instanceof HTMLElement)) continue;
+      for (const old of this.list.querySelectorAll(`[data-interrupted]`))
+        if (old.getAttribute("data-interrupted") === `${file.name}/${file.size}`) old.remove();
       /** @type {Item} */
-      const item = { file, path, row, state: "waiting" };
-      this.part(item, "[data-name]").textContent = file.name;
-      this.part(item, "progress").setAttribute("aria-label", fill(this.words.label ?? "", { name: file.name }));
-      const button = this.part(item, "[data-cancel]");
-      button.setAttribute("aria-label", fill(this.words.cancel ?? "", { name: file.name }));
-      button.addEventListener("click", () => (item.state === "broken" ? this.retry(item) : this.cancel(item)));
+      const item = { file, path, row: this.addRow(file.name), state: "waiting", stop: new AbortController() };
+      this.part(item.row, "[data-cancel]").addEventListener("click", () =>
+        item.state === "broken" ? this.retry(item) : this.cancel(item),
+      );
       this.items.push(item);
-      this.list.append(row);
     }
     this.next();
   }
 
-  /** @param {Item} item @param {string} selector */
-  part(item, selector) {
-    return /** @type {HTMLElement} */ (item.row.querySelector(selector));
+  /** An upload that a closed page left behind goes on once its file is chosen again.
+   * @param {{key: string, id: string, name: string, size: number}} left */
+  remind(left) {
+    const row = this.addRow(left.name);
+    row.setAttribute("data-interrupted", `${left.name}/${left.size}`);
+    this.part(row, "[data-state]").textContent = this.words.interrupted ?? "";
+    this.part(row, ".kind").dataset.tone = "warn";
+    this.part(row, "progress").hidden = true;
+    this.part(row, "[data-cancel]").addEventListener("click", async () => {
+      localStorage.removeItem(left.key);
+      row.remove();
+      this.section.hidden = !this.list.childElementCount;
+      await this.ask("DELETE", `/drive/uploads/${left.id}`).catch(() => {});
+    });
   }
 
   next() {
     this.tell();
-    const sending = this.items.filter((item) => item.state === "sending").length;
-    const waiting = this.items.filter((item) => item.state === "waiting");
-    for (const item of waiting.slice(0, AT_ONCE - sending)) this.send(item);
-    if (!sending && !waiting.length && this.changed) this.refresh();
+    while (this.running < AT_ONCE) {
+      const waiting = this.items.filter((item) => item.state === "waiting");
+      if (!waiting.length) break;
+      const large = waiting.find((item) => item.file.size > SMALL);
+      const small = waiting.filter((item) => item.file.size <= SMALL);
+      if (small.length) this.run(this.batch(small), (chosen) => this.together(chosen));
+      else if (large) this.run([large], ([one]) => this.alone(one));
+    }
+    if (!this.running && this.changed) this.refresh();
+  }
+
+  /** @param {Item[]} small */
+  batch(small) {
+    const chosen = [];
+    let bytes = 0;
+    for (const item of small.slice(0, BATCH_FILES)) {
+      if (chosen.length && bytes + item.file.size > BATCH_BYTES) break;
+      chosen.push(item);
+      bytes += item.file.size;
+    }
+    return chosen;
+  }
+
+  /** @param {Item[]} items @param {(items: Item[]) => Promise<(Error | null)[]>} work */
+  async run(items, work) {
+    this.running += 1;
+    for (const item of items) item.state = "sending";
+    const ends = await work(items).catch((error) => items.map(() => /** @type {Error} */ (error)));
+    this.running -= 1;
+    for (const [n, item] of items.entries()) this.ended(item, ends[n] ?? null);
+    this.next();
+  }
+
+  /** @param {Item[]} items */
+  together(items) {
+    const lines = items.map((item) => ({
+      file: item.file,
+      path: item.path,
+      signal: item.stop.signal,
+      progress: (/** @type {number} */ sent) => this.progress(item, sent),
+    }));
+    return sendTogether(this.ask, this.base, lines);
+  }
+
+  /** @param {Item} item */
+  async alone(item) {
+    const progress = (/** @type {number} */ sent) => this.progress(item, sent);
+    await new Large(this.ask, this.base, item.file, item.path, progress, item.stop.signal).send();
+    return [null];
   }
 
   tell() {
-    const done = this.items.filter((item) => item.state === "sent").length;
     const all = this.items.filter((item) => item.state !== "cancelled").length;
-    const words = done === all ? this.words.all : this.words.some;
+    const done = this.items.filter((item) => item.state === "sent").length;
     const summary = this.section.querySelector("[data-summary]");
+    const words = !all ? this.words.pending : done === all ? this.words.all : this.words.some;
     const text = fill(words ?? "", { done: String(done), all: String(all) });
     if (summary && summary.textContent !== text) summary.textContent = text;
   }
 
-  /** Asks first whether there is room: an answer to a half-sent body may never be seen. @param {Item} item */
-  async send(item) {
-    item.state = "sending";
-    const { base, token } = this.section.dataset;
-    const headers = { "X-CSRF-Token": token ?? "", Accept: "application/json" };
-    try {
-      const body = new URLSearchParams({ size: String(item.file.size) });
-      const answer = await fetch(`${base}/room`, { method: "POST", headers, body });
-      if (!answer.ok) return this.refused(item, await answer.text());
-    } catch {
-      return this.broken(item);
-    }
-    if (item.state !== "sending") return;
-    const request = (item.request = new XMLHttpRequest());
-    const where = new URLSearchParams({ name: item.file.name, path: item.path });
-    request.open("PUT", `${base}/files?${where}`);
-    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
-    request.setRequestHeader("Content-Type", "application/octet-stream");
-    request.upload.addEventListener("progress", (event) => this.progress(item, event.loaded));
-    request.addEventListener("load", () => (request.status === 201 ? this.sent(item) : this.refused(item, request.responseText)));
-    request.addEventListener("error", () => this.broken(item));
-    request.send(item.file);
-  }
-
   /** @param {Item} item @param {number} loaded */
   progress(item, loaded) {
-    const bar = /** @type {HTMLProgressElement} */ (this.part(item, "progress"));
+    const bar = /** @type {HTMLProgressElement} */ (this.part(item.row, "progress"));
     bar.value = item.file.size ? (100 * loaded) / item.file.size : 100;
     const values = { sent: this.size(loaded), size: this.size(item.file.size) };
-    this.part(item, "[data-state]").textContent = fill(this.words.part ?? "", values);
+    this.part(item.row, "[data-state]").textContent = fill(this.words.part ?? "", values);
+  }
+
+  /** @param {Item} item @param {Error | null} error */
+  ended(item, error) {
+    const words = this.words;
+    if (!error) {
+      this.changed = true;
+      this.end(item, "sent", words.sent ?? "", "ok", words.check ?? "");
+    } else if (error instanceof Cancelled) this.end(item, "cancelled", words.cancelled ?? "", "plain", "");
+    else if (error instanceof Refused)
+      this.end(item, "refused", error.message || (words.refused ?? ""), "bad", words.failed ?? "");
+    else {
+      if (!(error instanceof Broken)) console.error(error);
+      const button = this.part(item.row, "[data-cancel]");
+      button.setAttribute("aria-label", fill(words.retry ?? "", { name: item.file.name }));
+      button.querySelector("use")?.setAttribute("href", words.again ?? "");
+      this.end(item, "broken", words.broken ?? "", "warn", words.failed ?? "");
+    }
   }
 
   /** @param {Item} item @param {string} state @param {string} words @param {string} tone @param {string} icon */
   end(item, state, words, tone, icon) {
     item.state = state;
-    this.part(item, "[data-state]").textContent = words;
-    const kind = this.part(item, ".kind");
+    this.part(item.row, "[data-state]").textContent = words;
+    const kind = this.part(item.row, ".kind");
     kind.dataset.tone = tone;
     if (icon) kind.querySelector("use")?.setAttribute("href", icon);
-    this.part(item, "progress").hidden = state !== "broken";
-    if (state !== "broken") this.part(item, "[data-cancel]").hidden = true;
-    this.next();
-  }
-
-  /** @param {Item} item */
-  sent(item) {
-    this.changed = true;
-    this.end(item, "sent", this.words.sent ?? "", "ok", this.words.check ?? "");
-  }
-
-  /** @param {Item} item @param {string} answer */
-  refused(item, answer) {
-    let detail = this.words.refused ?? "";
-    try {
-      detail = JSON.parse(answer).detail || detail;
-    } catch {
-      // Not our words: ours say enough.
-    }
-    this.end(item, "refused", detail, "bad", this.words.failed ?? "");
-  }
-
-  /** @param {Item} item */
-  broken(item) {
-    if (item.state !== "sending") return;
-    const button = this.part(item, "[data-cancel]");
-    button.setAttribute("aria-label", fill(this.words.retry ?? "", { name: item.file.name }));
-    button.querySelector("use")?.setAttribute("href", this.words.again ?? "");
-    this.end(item, "broken", this.words.broken ?? "", "warn", this.words.failed ?? "");
+    this.part(item.row, "progress").hidden = state !== "broken";
+    if (state !== "broken") this.part(item.row, "[data-cancel]").hidden = true;
   }
 
   /** @param {Item} item */
@@ -153,9 +199,10 @@ class Uploads {
 
   /** @param {Item} item */
   cancel(item) {
-    item.state = "cancelled";
-    item.request?.abort();
+    item.stop.abort();
+    if (item.state !== "waiting") return;
     this.end(item, "cancelled", this.words.cancelled ?? "", "plain", "");
+    this.next();
   }
 
   /** The listing and the gauge as they are now; what is chosen or typed elsewhere stays. */
@@ -172,34 +219,6 @@ class Uploads {
   }
 }
 
-/** Every file below a dropped folder, with the folders on the way. @param {FileSystemEntry} entry @param {string} path
- * @returns {Promise<{file: File, path: string}[]>} */
-async function below(entry, path) {
-  if (entry.isFile)
-    return new Promise((done) =>
-      /** @type {FileSystemFileEntry} */ (entry).file((file) => done([{ file, path }]), () => done([])),
-    );
-  const reader = /** @type {FileSystemDirectoryEntry} */ (entry).createReader();
-  const found = [];
-  const inside = path ? path + KEPT_NAMES + entry.name : entry.name;
-  for (;;) {
-    /** @type {FileSystemEntry[]} */
-    const some = await new Promise((done) => reader.readEntries(done, () => done([])));
-    if (!some.length) return found;
-    for (const one of some) found.push(...(await below(one, inside)));
-  }
-}
-
-/** Entries where the browser gives them (folders too), else plain files. @param {DataTransfer} transfer */
-async function dropped(transfer) {
-  const found = [...transfer.items].map((item) => {
-    const entry = item.webkitGetAsEntry();
-    const file = item.getAsFile();
-    return entry ? below(entry, "") : file ? [{ file, path: "" }] : [];
-  });
-  return (await Promise.all(found)).flat();
-}
-
 const section = document.getElementById("uploads");
 if (section) {
   const uploads = new Uploads(section);
@@ -213,16 +232,5 @@ if (section) {
     form.closest("dialog")?.close();
   });
   const main = document.getElementById("main");
-  const carriesFiles = (/** @type {DragEvent} */ event) => event.dataTransfer?.types.includes("Files") ?? false;
-  main?.addEventListener("dragover", (event) => {
-    if (!carriesFiles(event)) return;
-    event.preventDefault();
-    main.toggleAttribute("data-over", true);
-  });
-  for (const name of ["dragleave", "drop"]) main?.addEventListener(name, () => main.toggleAttribute("data-over", false));
-  main?.addEventListener("drop", async (event) => {
-    if (!carriesFiles(event) || !event.dataTransfer) return;
-    event.preventDefault();
-    uploads.add(await dropped(event.dataTransfer));
-  });
+  if (main) watchDrops(main, (found) => uploads.add(found));
 }

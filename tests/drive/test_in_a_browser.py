@@ -1,0 +1,172 @@
+"""Files that go straight to the store from a real Chromium: progress, lost networks, reloads, both stores."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.workspace.houses import House, Person
+from tests.world.chromium import Browser
+
+pytestmark = pytest.mark.browser
+
+BIG = os.urandom(40 * 1024 * 1024)
+
+
+def opened(browser: Browser, house: House, person: Person, space: str, **options: Any) -> Any:
+    page = browser.page(**options)
+    cookies = [{"name": c.name, "value": c.value, "url": house.url(person.record)} for c in person.http.cookies.jar]
+    page.context.add_cookies([one for one in cookies if one["name"] != "lang"])
+    page.goto(f"{house.url(person.record)}/drive/{space}?lang={options.get('lang', 'en')}")
+    return page
+
+
+def choose(page: Any, *files: Path) -> None:
+    page.locator("#files").set_input_files([str(one) for one in files])
+    page.locator("[data-upload-form]").evaluate("form => form.requestSubmit()")
+
+
+@contextmanager
+def slowed(page: Any, bytes_a_second: int) -> Iterator[Any]:
+    """The page's line, slowed; the session can cut it."""
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    line(session, upload=bytes_a_second)
+    yield session
+    session.detach()
+
+
+def line(session: Any, *, upload: int = -1, offline: bool = False) -> None:
+    limits = {"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": upload}
+    session.send("Network.emulateNetworkConditions", limits)
+
+
+def until(page: Any, true: Callable[[], bool]) -> None:
+    for _ in range(150):
+        if true():
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError("it did not come to be")
+
+
+@pytest.fixture
+def big(tmp_path: Path) -> Path:
+    made = tmp_path / "film.mp4"
+    made.write_bytes(BIG)
+    return made
+
+
+def test_no_byte_of_a_file_passes_through_the_workspace(house: House, browser: Browser, big: Path) -> None:
+    owner = house.owner(house.workspace())
+    page = opened(browser, house, owner, owner.space())
+    requests: list[Any] = []
+    page.on("requestfinished", lambda request: requests.append(request))  # noqa: PLW0108 - Playwright marks what it is given
+    choose(page, big)
+    page.get_by_text("All uploaded: 1").wait_for()
+    sent: dict[str, int] = {}
+    for request in requests:
+        host = request.url.split("/")[2]
+        sent[host] = sent.get(host, 0) + request.sizes()["requestBodySize"]
+    [store] = [host for host in sent if host.startswith("parvis-files.")]
+    assert sent[store] == len(BIG)
+    assert sum(count for host, count in sent.items() if host != store) < 10_000
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Actions on film.mp4").click()
+        page.get_by_role("link", name="Download").click()
+    assert sha256(Path(saved.value.path()).read_bytes()).digest() == sha256(BIG).digest()
+    assert browser.complaints == []
+
+
+def test_hundreds_of_small_files_arrive_together(house: House, browser: Browser, tmp_path: Path) -> None:
+    owner = house.owner(house.workspace())
+    page = opened(browser, house, owner, owner.space())
+    files = [tmp_path / f"note {n:03}.txt" for n in range(130)]
+    for n, one in enumerate(files):
+        one.write_bytes(f"note {n}".encode())
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/drive/" in request.url else None)
+    choose(page, *files)
+    page.get_by_text("All uploaded: 130").wait_for()
+    assert house.rows(owner.record, "select count(*) from node where kind = 'f'")[0][0] == 130
+    assert len([url for url in asked if url.endswith(("/uploads", "/completion"))]) == 6
+    assert browser.complaints == []
+
+
+def test_an_upload_survives_a_network_that_goes_away(house: House, browser: Browser, big: Path) -> None:
+    owner = house.owner(house.workspace())
+    page = opened(browser, house, owner, owner.space())
+    with slowed(page, 8_000_000) as session:
+        choose(page, big)
+        until(page, lambda: page.locator("#uploads progress").evaluate("bar => bar.value") > 30)
+        line(session, offline=True)
+        page.wait_for_timeout(1500)
+        assert house.tally(owner.record) == (0, len(BIG))
+        line(session)
+        page.get_by_text("All uploaded: 1").wait_for()
+    [(key, size)] = house.objects(owner.record).items()
+    assert size == len(BIG)
+    assert house.unfinished(owner.record) == []
+    assert house.rows(owner.record, "select blob_id::text from version") == [(key,)]
+
+
+def test_after_a_reload_the_same_file_goes_on_where_it_stopped(house: House, browser: Browser, big: Path) -> None:
+    owner = house.owner(house.workspace())
+    space = owner.space()
+    page = opened(browser, house, owner, space, lang="fr")
+    page.on("dialog", lambda dialog: dialog.accept())
+    with slowed(page, 8_000_000):
+        choose(page, big)
+        until(page, lambda: page.locator("#uploads progress").evaluate("bar => bar.value") > 50)
+    page.reload()
+    page.get_by_text("Choisissez de nouveau ce fichier pour continuer").wait_for()
+    [key] = house.unfinished(owner.record)
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url) if "partNumber" in request.url else None)
+    choose(page, big)
+    page.get_by_text("Tout est envoyé : 1").wait_for()
+    # Five parts; at least one of them had arrived before the reload.
+    assert 0 < len({url for url in sent if "X-Amz" in url}) < 5
+    assert list(house.objects(owner.record)) == [key]
+    assert page.get_by_text("Choisissez de nouveau").count() == 0
+    assert page.evaluate("Object.keys(localStorage).length") == 0
+
+
+def test_a_file_that_changed_since_is_sent_anew(house: House, browser: Browser, big: Path) -> None:
+    owner = house.owner(house.workspace())
+    space = owner.space()
+    page = opened(browser, house, owner, space)
+    page.on("dialog", lambda dialog: dialog.accept())
+    stamp = big.stat().st_mtime_ns
+    with slowed(page, 8_000_000):
+        choose(page, big)
+        until(page, lambda: page.locator("#uploads progress").evaluate("bar => bar.value") > 50)
+    page.reload()
+    other = bytes(reversed(BIG))
+    big.write_bytes(other)
+    # Same name, size and date: only its content tells.
+    os.utime(big, ns=(stamp, stamp))
+    choose(page, big)
+    page.get_by_text("All uploaded: 1").wait_for()
+    [(file,)] = house.rows(owner.record, "select id::text from node where kind = 'f'")
+    assert sha256(owner.get(f"/drive/{file}/content").content).digest() == sha256(other).digest()
+    assert house.tally(owner.record) == (len(BIG), 0)
+    assert house.unfinished(owner.record) == []
+
+
+def test_an_interrupted_upload_can_be_given_up(house: House, browser: Browser, big: Path) -> None:
+    owner = house.owner(house.workspace())
+    page = opened(browser, house, owner, owner.space())
+    page.on("dialog", lambda dialog: dialog.accept())
+    with slowed(page, 8_000_000):
+        choose(page, big)
+        until(page, lambda: page.locator("#uploads progress").evaluate("bar => bar.value") > 30)
+    page.reload()
+    page.get_by_text("Interrupted uploads").wait_for()
+    page.get_by_role("button", name="Cancel the upload of film.mp4").click()
+    until(page, lambda: not page.locator("#uploads").is_visible())
+    until(page, lambda: house.unfinished(owner.record) == [])
+    assert house.tally(owner.record) == (0, 0)
