@@ -20,14 +20,11 @@ from typing import Any
 from uuid import uuid4
 
 from control_plane.embedded import certificates, ports, processes
+from control_plane.embedded.ceph_programs import PATH, missing, program
 from control_plane.embedded.ceph_settings import KeyService, configuration
 from control_plane.embedded.house import write_private
 from control_plane.embedded.postgres import EmbeddedError
-from kit.vault import Vault
 
-PROGRAMS = ("ceph", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin")
-PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
-CURE = "apt-get install --no-install-recommends ceph-mon ceph-osd radosgw"
 ADMIN = "parvis-admin"
 ADMIN_RIGHTS = "users=*;buckets=*;metadata=*;usage=*;zone=read"
 REGION = "default"
@@ -36,12 +33,6 @@ START_SECONDS, TOOL_SECONDS = 90, 60
 DISK_IS_UP = b"state: booting -> active"
 
 Process = subprocess.Popen[bytes]
-
-
-def missing() -> str | None:
-    """Why there can be no Ceph on this machine, in words that name the cure."""
-    absent = [name for name in PROGRAMS if shutil.which(name, path=PATH) is None]
-    return f"Ceph is not installed ({', '.join(absent)}). On Debian and Ubuntu: {CURE}" if absent else None
 
 
 @dataclass
@@ -71,7 +62,7 @@ class Ceph:
 
     @property
     def drawn(self) -> dict[str, Any]:
-        """What was drawn by lot when it was made: fsid, disk, mon_port, gateway_ports, key_id, secret."""
+        """What was drawn when it was made: fsid, disk, size, mon_port, gateway_ports, key_id, secret."""
         drawn: dict[str, Any] = json.loads((self.folder / "drawn.json").read_text())
         return drawn
 
@@ -95,8 +86,8 @@ class Ceph:
     def _ready(self) -> Path:
         return self.folder / "ready"
 
-    def store_settings(self, vault: Vault, cell: str, public_endpoint: str | None = None) -> dict[str, Any]:
-        """The settings of a cell whose store this is."""
+    def store_settings(self, public_endpoint: str | None = None) -> dict[str, Any]:
+        """The settings of a cell whose store this is, with the administrator's secret in plain."""
         drawn, endpoint = self.drawn, self.endpoints[0]
         settings = {
             "kind": "ceph",
@@ -104,7 +95,7 @@ class Ceph:
             "public_endpoint": public_endpoint or endpoint,
             "region": REGION,
             "admin_key_id": drawn["key_id"],
-            "admin_secret_sealed": vault.seal(drawn["secret"], f"store-admin:{cell}"),
+            "admin_secret": drawn["secret"],
             "tenant_keys": self.keys_address is not None,
         }
         return settings | ({"ca_file": str(self.ca_file)} if self.tls else {})
@@ -137,15 +128,16 @@ class Ceph:
             "size": drawn.get("size") or self.size,
             "mon_port": drawn.get("mon_port") or ports.free_port(),
             "gateway_ports": drawn.get("gateway_ports") or [],
-            "key_id": drawn.get("key_id") or f"ADMIN{secrets.token_hex(8).upper()}",
-            "secret": drawn.get("secret") or secrets.token_urlsafe(32),
         }
         while len(known["gateway_ports"]) < self.gateways:
             port = ports.free_port()
             if port not in {known["mon_port"], *known["gateway_ports"]}:
                 known["gateway_ports"].append(port)
         if known != drawn:
-            write_private(path, json.dumps(known, indent=2) + "\n")
+            self._note(known)
+
+    def _note(self, drawn: Mapping[str, Any]) -> None:
+        write_private(self.folder / "drawn.json", json.dumps(drawn, indent=2) + "\n")
 
     def _write_configuration(self) -> None:
         drawn, tls = self.drawn, ""
@@ -176,45 +168,51 @@ class Ceph:
         self._tool("monmaptool", "--create", "--clobber", "--fsid", drawn["fsid"], "--addv", "a", address, monmap)
         self._tool("ceph-mon", *self._conf, "-i", "a", "--mkfs", "--monmap", monmap)
 
-    def make_disk(self) -> None:
+    def make_disk(self, monitor: Process) -> None:
         """The disk is known to the monitor, which runs, and its file is made."""
         if self._ready.exists():
             return
         identity = self.drawn["disk"]
-        self._tool("ceph", *self._conf, "osd", "new", identity)
+        self._tool("ceph", *self._conf, "osd", "new", identity, needs=monitor)
         self._tool("ceph-osd", *self._conf, "-i", "0", "--mkfs", "--osd-uuid", identity)
 
-    def ensure_admin(self) -> None:
-        """The administrator of the S3 side exists with its key; the cluster is whole from here on."""
+    def ensure_admin(self, gateway: Process) -> None:
+        """The administrator of the S3 side exists, beside a gateway that runs; the cluster is whole from here on."""
         if self._ready.exists():
             return
-        drawn = self.drawn
+        said = self.folder / "admin.json"
+        write_private(said, "")
+        # Ceph draws the key and tells it: given on a command line, everybody on the machine could read it.
         self._tool(
             *("radosgw-admin", *self._conf, "user", "create", "--uid", ADMIN, "--display-name", "Parvis"),
-            *("--caps", ADMIN_RIGHTS, "--access-key", drawn["key_id"], "--secret-key", drawn["secret"]),
+            *("--caps", ADMIN_RIGHTS, "--gen-access-key", "--gen-secret"),
+            needs=gateway,
+            log=said,
         )
+        told = said.read_text()
+        key = json.loads(told[told.index("{") :])["keys"][0]
+        self._note(self.drawn | {"key_id": key["access_key"], "secret": key["secret_key"]})
+        said.unlink()
         self._ready.touch()
 
     @property
     def _conf(self) -> tuple[str, str]:
         return ("-c", f"{self.folder}/ceph.conf")
 
-    def _tool(self, *command: str) -> None:
-        log = self.logs / "ceph-tools.log"
+    def _tool(self, *command: str, needs: Process | None = None, log: Path | None = None) -> None:
+        """Run a program to its end; it is ended with the daemon that it needs."""
+        log = log or self.logs / "ceph-tools.log"
         child = self._run(command, log, signal.SIGKILL)
-        try:
-            code = child.wait(timeout=TOOL_SECONDS)
-        except subprocess.TimeoutExpired:
-            processes.end([child.pid], within=1)
-            code = child.wait()
-        if code != 0:
+        alive = (lambda: needs.poll() is None) if needs else lambda: True
+        if not processes.wait_for(lambda: child.poll() is not None, TOOL_SECONDS, alive):
+            child.kill()
+        if code := child.wait():
             raise EmbeddedError(f"Ceph could not be made ({command[0]} ended with {code}); the reason is in {log}.")
 
     def _run(self, command: tuple[str, ...], log: Path, death_signal: signal.Signals) -> Process:
         env = {"PATH": PATH, "LC_ALL": "C", "HOME": str(self.folder), **self.env}
-        program = shutil.which(command[0], path=PATH)
         return processes.start(
-            [str(program), *command[1:]],
+            [program(command[0]), *command[1:]],
             log=log,
             env=env,
             cwd=self.folder,
@@ -251,8 +249,8 @@ class Ceph:
                 "program. End that program and start again."
             )
 
-    def _daemon(self, name: str, program: str, *arguments: str) -> Process:
-        return self._run((program, *self._conf, *arguments, "-f"), self.log(name), signal.SIGTERM)
+    def _daemon(self, name: str, command: str, *arguments: str) -> Process:
+        return self._run((command, *self._conf, *arguments, "-f"), self.log(name), signal.SIGTERM)
 
     def wait_for_monitor(self, child: Process) -> None:
         """Wait until the monitor takes connections."""

@@ -14,8 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from control_plane.embedded import ceph as embedded
-from control_plane.embedded import processes
+from control_plane.embedded import ceph_programs, processes
 from control_plane.embedded.ceph import Ceph
 from control_plane.embedded.postgres import EmbeddedError
 from kit.s3.signing import Signer
@@ -67,6 +66,7 @@ def test_the_settings_of_a_cell_keep_the_administrators_secret_sealed(ceph: Runn
     settings = ceph.store_settings(vault, "fr-1")
     assert settings["endpoint"] == ceph.endpoint
     assert ceph.admin_secret not in str(settings)
+    assert [log for log in ceph.cluster.logs.iterdir() if ceph.admin_secret in log.read_text()] == []
     assert vault.open(settings["admin_secret_sealed"], "store-admin:fr-1") == ceph.admin_secret
 
 
@@ -115,7 +115,7 @@ def test_a_start_that_was_cut_off_halfway_is_made_whole_by_the_next(world_folder
     half = RunningCeph(Ceph(folder / "ceph", folder / "logs"))
     half.cluster.prepare()
     half._ensure(MONITOR)
-    half.cluster.make_disk()
+    half.cluster.make_disk(half.processes[MONITOR])
     half.kill(MONITOR)
     with running_ceph(folder) as running:
         assert stores(running)
@@ -170,7 +170,7 @@ def test_gateways_ask_for_data_keys_with_their_token(world_folder: Path) -> None
 
 
 def test_without_the_packages_the_error_names_the_cure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(embedded, "PATH", str(tmp_path))
+    monkeypatch.setattr(ceph_programs, "PATH", str(tmp_path))
     with pytest.raises(EmbeddedError, match="apt-get install --no-install-recommends ceph-mon ceph-osd radosgw"):
         Ceph(tmp_path / "ceph", tmp_path)
 

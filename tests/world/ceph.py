@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from control_plane.embedded import ceph
+from control_plane.embedded import ceph, ceph_programs
 from control_plane.embedded.ceph import Ceph
 from kit.vault import Vault
 
@@ -21,7 +21,7 @@ MONITOR, DISK, GATEWAY, SECOND_GATEWAY = "monitor", "disk", "gateway-0", "gatewa
 
 def missing() -> str | None:
     """Why there is no Ceph here, in words that name the cure."""
-    reason = ceph.missing()
+    reason = ceph_programs.missing()
     return f"NOT TESTED: nothing was tried on a real object store. {reason}" if reason else None
 
 
@@ -74,16 +74,18 @@ class RunningCeph:
 
     def store_settings(self, vault: Vault, cell_name: str, **others: Any) -> dict[str, Any]:
         """`cell.store` of a cell that keeps its files here."""
-        return self.cluster.store_settings(vault, cell_name) | others
+        settings = self.cluster.store_settings()
+        sealed = vault.seal(settings.pop("admin_secret"), f"store-admin:{cell_name}")
+        return {**settings, "admin_secret_sealed": sealed, **others}
 
     def start(self) -> None:
         """Start what does not run, and wait until all of it serves."""
         self.cluster.prepare()
         self._ensure(MONITOR)
-        self.cluster.make_disk()
+        self.cluster.make_disk(self.processes[MONITOR])
         self._ensure(DISK)
         self._ensure(GATEWAY)
-        self.cluster.ensure_admin()
+        self.cluster.ensure_admin(self.processes[GATEWAY])
         for number in range(1, self.cluster.gateways):
             self._ensure(f"gateway-{number}")
 
