@@ -105,12 +105,6 @@ def _addresses(value: str) -> frozenset[str]:
     return frozenset(str(ipaddress.ip_address(item.strip())) for item in value.split(",") if item.strip())
 
 
-def _key_file(value: str) -> Path:
-    path = Path(value)
-    Vault.from_file(path)
-    return path
-
-
 def _readable(value: str) -> Path:
     path = Path(value)
     with path.open("rb"):
@@ -183,7 +177,33 @@ def broker_url(env: Mapping[str, str] | None = None) -> str:
     )
 
 
-def _workspace_url(site_url: str, suffix: str, address: str) -> str:
+def _hidden(_value: str) -> str:
+    return "…"
+
+
+def _master_keys(env: Mapping[str, str]) -> Vault:
+    """PARVIS_MASTER_KEY_FILE, or instead of a file the keys themselves in PARVIS_MASTER_KEY."""
+    told = env.get(f"{PREFIX}MASTER_KEY", "").strip()
+    if told and env.get(f"{PREFIX}MASTER_KEY_FILE", "").strip():
+        raise SettingError(
+            f"{PREFIX}MASTER_KEY", "…", f"nothing while {PREFIX}MASTER_KEY_FILE is set: give one of them"
+        )
+    if told:
+        expected = "32 random bytes in base64, or several such keys separated by commas"
+        return _read(env, "MASTER_KEY", expected, Vault.from_text, show=_hidden)
+    expected = "the path of a readable file with 32 random bytes in base64, or several such keys, one a line"
+    return _read(env, "MASTER_KEY_FILE", expected, lambda value: Vault.from_file(Path(value)))
+
+
+def _days(value: str) -> int:
+    days = int(value)
+    if not 0 <= days <= 3650:
+        raise ValueError(value)
+    return days
+
+
+def workspace_url(site_url: str, suffix: str, address: str) -> str:
+    """Where the workspace at `address` is: scheme and port of the site, then address and suffix."""
     parts = urlsplit(site_url)
     port = f":{parts.port}" if parts.port else ""
     return f"{parts.scheme}://{address}{suffix}{port}"
@@ -195,13 +215,14 @@ class ControlPlaneSettings:
 
     database_url: str
     broker_url: str
-    master_key_file: Path
+    master_keys: Vault
     site_url: str
     portal_url: str
     workspace_suffix: str
     smtp_url: str
     mail_from: str
     cell_file: Path | None
+    store_key_days: int
     trusted_edges: frozenset[str]
     log_level: str
 
@@ -218,9 +239,7 @@ class ControlPlaneSettings:
                 show=without_password,
             ),
             broker_url=broker_url(env),
-            master_key_file=_read(
-                env, "MASTER_KEY_FILE", "the path of a readable file with 32 random bytes in base64", _key_file
-            ),
+            master_keys=_master_keys(env),
             site_url=_site_url(env),
             portal_url=_read(
                 env,
@@ -236,17 +255,20 @@ class ControlPlaneSettings:
             cell_file=_read(
                 env, "CELL_FILE", "a path", lambda value: Path(value) if value != "-" else None, default="-"
             ),
+            store_key_days=_read(
+                env, "STORE_KEY_DAYS", "after how many days store keys are rotated, 0 for never", _days, default="90"
+            ),
             trusted_edges=_trusted_edges(env),
             log_level=log_level(env),
         )
 
     def workspace_url(self, address: str) -> str:
         """Where the workspace at `address` is: scheme and port of the site, then address and suffix."""
-        return _workspace_url(self.site_url, self.workspace_suffix, address)
+        return workspace_url(self.site_url, self.workspace_suffix, address)
 
     def vault(self) -> Vault:
-        """The vault of the master key."""
-        return Vault.from_file(self.master_key_file)
+        """The vault of the master keys."""
+        return self.master_keys
 
 
 @dataclass(frozen=True)
@@ -273,7 +295,7 @@ class CellSettings:
 
     def workspace_url(self, address: str) -> str:
         """Where the workspace at `address` is: scheme and port of the site, then address and suffix."""
-        return _workspace_url(self.site_url, self.workspace_suffix, address)
+        return workspace_url(self.site_url, self.workspace_suffix, address)
 
 
 @dataclass(frozen=True)

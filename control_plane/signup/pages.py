@@ -172,9 +172,9 @@ def go_to_workspace(
     return Redirect(f"{settings.workspace_url(tidy)}/", status_code=303)
 
 
-def csrf_of(key: bytes) -> Csrf:
+def csrf_of(key: bytes, *older: bytes) -> Csrf:
     """Forged writes are refused by origin, and by a token where this browser's cookie is what authorises them."""
-    return Csrf(key, authority_of)
+    return Csrf(key, authority_of, older)
 
 
 def site_routes(csrf: Csrf) -> Router:

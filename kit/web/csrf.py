@@ -62,13 +62,15 @@ class Csrf:
 
     `session_of` gives the session's secret, or None where nobody is signed in (then only the origin counts, since there
     is no authority to borrow). A page carries `token(request)` in a field `csrf`, scripts in X-CSRF-Token.
+    Pages made under one of the `older` keys are still accepted: a key that rotates spoils nobody's form.
     """
 
     key: bytes
     session_of: Callable[[Request[Any, Any, Any]], str | None]
+    older: tuple[bytes, ...] = ()
 
-    def _sign(self, nonce: bytes, session: str) -> bytes:
-        return hmac.new(self.key, b"csrf\0" + nonce + session.encode(), hashlib.sha256).digest()
+    def _sign(self, nonce: bytes, session: str, key: bytes) -> bytes:
+        return hmac.new(key, b"csrf\0" + nonce + session.encode(), hashlib.sha256).digest()
 
     def token(self, request: Request[Any, Any, Any]) -> str:
         """A token bound to this session; each call gives another, so that compression tells nothing."""
@@ -76,7 +78,7 @@ class Csrf:
         if session is None:
             return ""
         nonce = os.urandom(NONCE)
-        return base64.urlsafe_b64encode(nonce + self._sign(nonce, session)).decode()
+        return base64.urlsafe_b64encode(nonce + self._sign(nonce, session, self.key)).decode()
 
     def matches(self, token: str, session: str) -> bool:
         """Whether `token` was made for this session."""
@@ -84,7 +86,8 @@ class Csrf:
             raw = base64.urlsafe_b64decode(token.encode())
         except (ValueError, binascii.Error):
             return False
-        return hmac.compare_digest(raw[NONCE:], self._sign(raw[:NONCE], session))
+        signatures = [self._sign(raw[:NONCE], session, key) for key in (self.key, *self.older)]
+        return any(hmac.compare_digest(raw[NONCE:], one) for one in signatures)
 
     async def check(self, request: Request[Any, Any, Any]) -> None:
         """Refuse a write from another site, or without this session's token."""
