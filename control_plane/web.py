@@ -105,7 +105,7 @@ def make_app(settings: ControlPlaneSettings, engine: Engine | None = None) -> AS
     vault = settings.vault()
     engine = engine or open_engine(settings.database_url, vault=vault)
     doors = signup.Doors(settings, vault)
-    csrf = signup.csrf_of(vault.derive("site-csrf"))
+    csrf = signup.csrf_of(*vault.derivations("site-csrf"))
     state = {"engine": engine, "settings": settings, "doors": doors, "csrf": csrf}
     own = {"session": provide_session, "settings": provide_settings, "doors": provide_doors, "csrf": provide_csrf}
     site = _application([signup.site_routes(csrf)], state, own, engine)
@@ -114,7 +114,7 @@ def make_app(settings: ControlPlaneSettings, engine: Engine | None = None) -> AS
     policy = content_policy(form_action=doors.sources())
     return Hosts(
         {
-            urlsplit(settings.site_url).netloc: Frame(site, trusted_edges=edges, policy=policy),
+            urlsplit(settings.site_url).netloc: Frame(site, trusted_edges=edges, policy=lambda: policy),
             urlsplit(settings.portal_url).netloc: Frame(staff, trusted_edges=edges),
         },
         Frame(_nobody_here, trusted_edges=edges),

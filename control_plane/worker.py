@@ -126,6 +126,8 @@ def sweep_jobs(desk: Desk) -> list[Job]:
         Job("mails", 0.5, lambda: _nothing(provisioning.deliver_due(engine, deliver))),
         Job("spares", SWEEP_SECONDS, beating("spares", lambda: visit_cells(desk))),
         Job("calendar", 60.0, beating("calendar", lambda: keep_calendar(engine))),
+        Job("keys", 15.0, beating("keys", lambda: keep_keys(desk)), late_after=600.0),
+        Job("ticket keys", 3600.0, lambda: forget_ticket_keys(desk), late_after=3600.0),
         Job("orphans", 3600.0, lambda: report_orphans(desk), late_after=3600.0),
     ]
 
@@ -177,9 +179,19 @@ def keep_calendar(engine: Engine) -> None:
         organisations.end_trials(session)
 
 
+def keep_keys(desk: Desk) -> None:
+    """End the store keys that nobody uses any more, and rotate those that are old."""
+    provisioning.keep_keys(desk.engine, desk.loop.world, desk.settings.store_key_days)
+
+
+def forget_ticket_keys(desk: Desk) -> None:
+    """The cells forget keys of login tickets that no master key gives any more."""
+    signup.retire_ticket_keys(desk.engine, desk.databases, desk.loop.world.vault)
+
+
 def report_orphans(desk: Desk) -> None:
     """Log what has no owner: it should never be there, so a person looks at it."""
-    for orphan in provisioning.orphans(desk.engine, desk.loop.world):
+    for orphan in provisioning.note_orphans(desk.engine, desk.loop.world):
         log.error("an orphan was found", kind=orphan.kind, where=orphan.where, name=orphan.name)
 
 

@@ -1,8 +1,9 @@
 """The record of who did what, chained per organisation; a state change writes its event in its own transaction."""
 
 from control_plane.audit.actor import SYSTEM, Actor, ActorKind
+from control_plane.audit.keys import audit_key
 from control_plane.audit.models import AuditChain, AuditEvent
-from control_plane.audit.service import Filter, audit_key, events, record
+from control_plane.audit.service import Filter, events, record
 from control_plane.audit.verify import Finding, Report, verify
 
 __all__ = [

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, LargeBinary, String, UniqueConstraint, func
+from sqlalchemy import Boolean, CheckConstraint, Index, LargeBinary, String, Text, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kit.db import Base
@@ -35,3 +35,17 @@ class AuditEvent(Base):
     verb: Mapped[str] = mapped_column(String(60))
     data: Mapped[dict[str, Any]]
     digest: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class AuditKey(Base):
+    """The key of all chains, of which there is one for good: sealed, so that it outlives every master key.
+
+    Not sealed yet, it is the one that the oldest master key gives: the key of chains from before this table.
+    """
+
+    __tablename__ = "audit_key"
+    __table_args__ = (CheckConstraint("one", name="one"),)
+
+    one: Mapped[bool] = mapped_column(Boolean, primary_key=True, default=True)
+    key_sealed: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())

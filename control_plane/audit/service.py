@@ -11,16 +11,10 @@ from sqlalchemy.orm import Session
 
 from control_plane.audit.actor import Actor
 from control_plane.audit.chain import START, chain_name, event_digest, head_digest, plain
+from control_plane.audit.keys import audit_key
 from control_plane.audit.models import AuditChain, AuditEvent
-from kit.db import vault_of
 from kit.ids import new_id
 from kit.pages import Page, decode_cursor, encode_cursor, page_size
-from kit.vault import Vault
-
-
-def audit_key(vault: Vault) -> bytes:
-    """The key of the chains."""
-    return vault.derive("audit")
 
 
 def record(
@@ -35,7 +29,7 @@ def record(
 
     `verb` is `noun.verb` in the past (`organisation.suspended`); `data` holds what changed, never a secret.
     """
-    key = audit_key(vault_of(session))
+    key = audit_key(session)
     chain = chain_name(organisation_id)
     seq, before = _lock_head(session, chain)
     event = AuditEvent(

@@ -1,10 +1,17 @@
 """What an offer grants, costs and asks for. Frozen: a version never changes."""
 
+from typing import Literal
+
 import msgspec
+
+Encryption = Literal["store", "tenant"]
 
 
 class Entitlements(msgspec.Struct, frozen=True, kw_only=True):
-    """What an organisation may use. None means without limit; sizes are bytes (1 GB = 10⁹), retention is days."""
+    """What an organisation may use. None means without limit; sizes are bytes (1 GB = 10⁹), retention is days.
+
+    `encryption` says whose key encrypts files at rest: the `store`'s own, or one of the `tenant`'s.
+    """
 
     storage_bytes: int
     members: int | None
@@ -13,6 +20,12 @@ class Entitlements(msgspec.Struct, frozen=True, kw_only=True):
     file_bytes: int
     retention_days: int
     features: tuple[str, ...] = ()
+    encryption: Encryption = "store"
+
+    @property
+    def own_keys(self) -> bool:
+        """Whether files are encrypted by a key of the organisation's own."""
+        return self.encryption == "tenant"
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,9 +8,11 @@ from typing import Any
 import msgspec
 from sqlalchemy.orm import Session
 
-from control_plane import placement, storage
+from control_plane import placement
 from kit.ids import new_id
 from kit.vault import Vault
+
+STORE = ("endpoint", "public_endpoint", "region", "ca_file")
 
 
 def cell_file(session: Session, vault: Vault, cell: str) -> dict[str, Any]:
@@ -22,8 +24,14 @@ def cell_file(session: Session, vault: Vault, cell: str) -> dict[str, Any]:
             {"name": database.name, "url": placement.tenant_app_url(session, vault, database.id)}
             for database in view.databases
         ],
-        "store": {**view.store, "key": base64.b64encode(storage.cell_vault(vault, view.name).master).decode()},
+        "store": _store(view.store, placement.cell_vault(session, vault, view.name)),
     }
+
+
+def _store(settings: dict[str, Any], seals: Vault) -> dict[str, Any]:
+    """How the tenant app reaches its store; what administers the store stays here."""
+    told = {name: settings[name] for name in STORE if settings.get(name)}
+    return {"region": "default", **told, "key": base64.b64encode(seals.master).decode()}
 
 
 def write_cell_file(session: Session, vault: Vault, cell: str, path: Path) -> bool:

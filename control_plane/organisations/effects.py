@@ -101,10 +101,21 @@ def _offer_change(case: Case) -> list[Effect]:
     after = catalogue.current(case.session, case.args["offer"])
     before = catalogue.version(case.session, case.row.offer_code, case.row.offer_version)
     lines = [*_limit_changes(before, after), *_over_limits(case, after), *_feature_changes(before, after)]
+    lines += _encryption_change(before, after)
     if case.row.trial_ends_at and not after.terms.trial_months:
         lines.append(Effect("trial_ends", "The trial ends with this change."))
     price = {"before": before.terms.price_cents, "after": after.terms.price_cents, "per": after.terms.price_per}
     return [*lines, Effect("price", "The price goes from {before} to {after} cents per {per} a month.", price)]
+
+
+def _encryption_change(before: OfferView, after: OfferView) -> list[Effect]:
+    if before.entitlements.encryption == after.entitlements.encryption:
+        return []
+    if after.entitlements.own_keys:
+        message = "New files are encrypted by a key of its own; older ones stay as they are."
+        return [Effect("encrypted_by_own_key", message)]
+    message = "New files are encrypted by the store's key only; older ones stay as they are."
+    return [Effect("encrypted_by_store", message)]
 
 
 LIMITS = {

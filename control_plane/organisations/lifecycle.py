@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from control_plane import audit, catalogue, placement, provisioning
 from control_plane.audit import Actor
+from control_plane.catalogue import OfferView
 from control_plane.organisations import dates, fields
 from control_plane.organisations.holds import RUNNING, check_reason
 from control_plane.organisations.models import Organisation
@@ -50,10 +51,7 @@ def change_offer(
     wanted = catalogue.current(session, offer)
     if (wanted.code, wanted.version) == (row.offer_code, row.offer_version):
         raise Refusal("offer_unchanged", "It has this version of this offer already.", field="offer", status=409)
-    place = placement.where(session, row.id)
-    if place and not placement.fits(placement.cell(session, place.cell), wanted.requirements):
-        message = "Its cell lacks the region or the qualities that this offer asks for: it would have to move first."
-        raise Refusal("cell_unfit", message, field="offer", status=409)
+    _check_cell(session, row, wanted)
     data = {
         "before": {"offer": row.offer_code, "version": row.offer_version},
         "after": {"offer": wanted.code, "version": wanted.version},
@@ -63,6 +61,22 @@ def change_offer(
         row.trial_ends_at = None
     audit.record(session, "organisation.offer_changed", actor=actor, organisation_id=row.id, data=data)
     return converge(session, row, "change", actor)
+
+
+def _check_cell(session: Session, row: Organisation, wanted: OfferView) -> None:
+    place = placement.where(session, row.id)
+    if place is None:
+        return
+    cell = placement.cell(session, place.cell)
+    if not placement.fits(cell, wanted.requirements):
+        message = "Its cell lacks the region or the qualities that this offer asks for: it would have to move first."
+        raise Refusal("cell_unfit", message, field="offer", status=409)
+    if wanted.entitlements.own_keys and not placement.keeps_own_keys(cell):
+        message = (
+            "The store of its cell cannot encrypt by a key of the organisation's own, as this offer asks: it would have"
+            " to move first."
+        )
+        raise Refusal("cell_unfit", message, field="offer", status=409)
 
 
 def close(

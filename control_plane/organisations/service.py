@@ -59,7 +59,7 @@ def order(session: Session, new: NewOrganisation, actor: Actor) -> Organisation:
         audit.record(session, "organisation.ordered", actor=actor, organisation_id=row.id, data=_ordered(row))
         provisioning.want(session, row.id, "live", make_order(session, row, "live", new.cell), "create", actor)
         # Last, since it holds the busiest row's lock until the commit.
-        placement.place(session, row.id, offer.requirements, new.cell)
+        placement.place(session, row.id, offer.requirements, new.cell, own_keys=offer.entitlements.own_keys)
     except Refusal as refusal:
         raise Refusals([refusal]) from refusal
     return row

@@ -17,6 +17,7 @@ from control_plane.placement.service import (
     cells,
     choose,
     fits,
+    keeps_own_keys,
     note_slot,
     place,
     placements,
@@ -24,6 +25,7 @@ from control_plane.placement.service import (
     residents,
     where,
 )
+from control_plane.placement.stores import admin_purpose, cell_vault, mirror_purpose, set_store
 from control_plane.placement.views import CellView, Check, DatabaseView, Place
 
 __all__ = [
@@ -34,11 +36,15 @@ __all__ = [
     "Place",
     "add_cell",
     "add_database",
+    "admin_purpose",
     "admin_url",
     "cell",
+    "cell_vault",
     "cells",
     "choose",
     "fits",
+    "keeps_own_keys",
+    "mirror_purpose",
     "note_seen",
     "note_slot",
     "note_trouble",
@@ -48,6 +54,7 @@ __all__ = [
     "release",
     "residents",
     "set_spares",
+    "set_store",
     "tenant_app_url",
     "verify",
     "where",

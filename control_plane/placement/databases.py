@@ -13,7 +13,9 @@ from control_plane import audit
 from control_plane.audit import Actor
 from control_plane.placement.models import Cell, CellDatabase
 from control_plane.placement.service import cell as cell_called
+from control_plane.placement.stores import seal_key, sealed_store
 from control_plane.placement.views import CellView, Check, DatabaseView
+from kit.db import vault_of
 from kit.errors import Refusal, Unavailable
 from kit.ids import new_id
 from kit.vault import Vault
@@ -29,7 +31,7 @@ ADMIN, APP = "cell-database-admin", "cell-database-app"
 def add_cell(  # noqa: PLR0917 - as a form has them
     session: Session, name: str, region: str, qualities: list[str], store: dict[str, Any], actor: Actor
 ) -> CellView:
-    """A new cell, still without a database. `store` is `{"kind": "files", "root": …}`."""
+    """A new cell, still without a database. `store` is as `storage.open_store` takes it, its secrets still in plain."""
     for field, value in {
         "name": name,
         "region": region,
@@ -40,7 +42,16 @@ def add_cell(  # noqa: PLR0917 - as a form has them
             raise Refusal("bad_name", message, field=field)
     if session.scalar(select(Cell.id).where(Cell.name == name)):
         raise Refusal("cell_exists", "There is a cell called {cell} already.", field="name", status=409, cell=name)
-    row = Cell(id=new_id(), name=name, region=region, qualities=sorted(set(qualities)), store=store, open=True)
+    vault = vault_of(session)
+    row = Cell(
+        id=new_id(),
+        name=name,
+        region=region,
+        qualities=sorted(set(qualities)),
+        store=sealed_store(vault, name, store),
+        key_sealed=seal_key(vault, name, Vault.fresh().master),
+        open=True,
+    )
     session.add(row)
     session.flush()
     data = {"cell": name, "region": region, "qualities": row.qualities}

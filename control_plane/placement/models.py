@@ -11,7 +11,11 @@ from kit.db import Base
 
 
 class Cell(Base):
-    """A PostgreSQL cluster, tenant-app processes and an object store in one region, with one set of qualities."""
+    """A PostgreSQL cluster, tenant-app processes and an object store in one region, with one set of qualities.
+
+    `key_sealed` is the key of the cell's own seals. Not sealed yet, it is the one that the oldest master key gives: the
+    key of a cell from before this column.
+    """
 
     __tablename__ = "cell"
 
@@ -20,6 +24,7 @@ class Cell(Base):
     region: Mapped[str] = mapped_column(String(40))
     qualities: Mapped[list[str]]
     store: Mapped[dict[str, Any]]
+    key_sealed: Mapped[str | None] = mapped_column(Text)
     open: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

@@ -29,19 +29,27 @@ def cell(session: Session, name: str) -> CellView:
     return found[0]
 
 
+def keeps_own_keys(cell_view: CellView | Cell) -> bool:
+    """Whether the cell's store can encrypt files by a key of each organisation's own."""
+    return bool(cell_view.store.get("tenant_keys"))
+
+
 def fits(cell_view: CellView | Cell, requirements: Requirements) -> bool:
     """Whether a cell has the region and all the qualities that an offer asks for."""
     region_fits = requirements.region in {None, cell_view.region}
     return region_fits and set(requirements.qualities) <= set(cell_view.qualities)
 
 
-def choose(session: Session, requirements: Requirements, cell_name: str | None = None) -> CellDatabase:
+def choose(
+    session: Session, requirements: Requirements, cell_name: str | None = None, *, own_keys: bool = False
+) -> CellDatabase:
     """Take one place in the least-filled database that meets the requirements; refused with `no_room` if none has any.
 
-    The place is counted in this transaction: a database never holds more than its capacity, however many choose.
+    With `own_keys` the cell's store must encrypt by keys of the organisations' own. The place is counted in this
+    transaction: a database never holds more than its capacity, however many choose.
     """
-    _check_asked_cell(session, requirements, cell_name)
-    for database_id in _by_room(session, requirements, cell_name):
+    _check_asked_cell(session, requirements, cell_name, own_keys)
+    for database_id in _by_room(session, requirements, cell_name, own_keys):
         taken = session.execute(
             update(CellDatabase)
             .where(CellDatabase.id == database_id, CellDatabase.tenants < CellDatabase.capacity)
@@ -55,7 +63,7 @@ def choose(session: Session, requirements: Requirements, cell_name: str | None =
     raise Refusal("no_room", message, field="cell", status=503)
 
 
-def _check_asked_cell(session: Session, requirements: Requirements, cell_name: str | None) -> None:
+def _check_asked_cell(session: Session, requirements: Requirements, cell_name: str | None, own_keys: bool) -> None:
     if cell_name is None:
         return
     asked = session.scalar(select(Cell).where(Cell.name == cell_name))
@@ -66,9 +74,12 @@ def _check_asked_cell(session: Session, requirements: Requirements, cell_name: s
     if not fits(asked, requirements):
         message = "The cell {cell} lacks the region or the qualities that the offer asks for."
         raise Refusal("cell_unfit", message, field="cell", cell=cell_name)
+    if own_keys and not keeps_own_keys(asked):
+        message = "The store of the cell {cell} cannot encrypt by a key of the organisation's own, as the offer asks."
+        raise Refusal("cell_unfit", message, field="cell", cell=cell_name)
 
 
-def _by_room(session: Session, requirements: Requirements, cell_name: str | None) -> list[UUID]:
+def _by_room(session: Session, requirements: Requirements, cell_name: str | None, own_keys: bool) -> list[UUID]:
     query = (
         select(CellDatabase.id, Cell)
         .join(Cell, Cell.id == CellDatabase.cell_id)
@@ -77,15 +88,26 @@ def _by_room(session: Session, requirements: Requirements, cell_name: str | None
     )
     if cell_name is not None:
         query = query.where(Cell.name == cell_name)
-    return [database_id for database_id, found in session.execute(query) if fits(found, requirements)]
+    return [
+        database_id
+        for database_id, found in session.execute(query)
+        if fits(found, requirements) and (keeps_own_keys(found) or not own_keys)
+    ]
 
 
-def place(session: Session, organisation_id: UUID, requirements: Requirements, cell_name: str | None = None) -> Place:
+def place(
+    session: Session,
+    organisation_id: UUID,
+    requirements: Requirements,
+    cell_name: str | None = None,
+    *,
+    own_keys: bool = False,
+) -> Place:
     """Give an organisation its place; one that has a place keeps it."""
     known = where(session, organisation_id)
     if known is not None:
         return known
-    database = choose(session, requirements, cell_name)
+    database = choose(session, requirements, cell_name, own_keys=own_keys)
     row = {"organisation_id": organisation_id, "cell_id": database.cell_id, "cell_database_id": database.id}
     session.execute(insert(Placement).values(**row))
     placed = where(session, organisation_id)

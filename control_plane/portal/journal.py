@@ -15,7 +15,6 @@ from control_plane.organisations import Organisation
 from control_plane.portal.desk import Desk, requires
 from control_plane.portal.entries import PARIS, Entries
 from control_plane.portal.words import VERBS
-from kit.db import vault_of
 from kit.errors import Refusal
 from kit.interface import Form, field_errors, locale_of
 
@@ -93,7 +92,7 @@ def show_journal(desk: NamedDependency[Desk]) -> Response[str]:
 @post("/audit/verify", guards=[requires(Permission.AUDIT_VERIFY)], sync_to_thread=True)
 def verify_journal(desk: NamedDependency[Desk]) -> Response[str]:
     """Re-compute every chain. It changes nothing, so its result is shown at once."""
-    report = audit.verify(desk.session, audit.audit_key(vault_of(desk.session)))
+    report = audit.verify(desk.session, audit.audit_key(desk.session))
     return _page(desk, Entries({}), report=report)
 
 

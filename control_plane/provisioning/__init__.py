@@ -1,8 +1,9 @@
 """Making what is wanted true: desired state, the ledger of steps, the loop, the outbox."""
 
 from control_plane.provisioning.ledger import due, seconds_to_next
+from control_plane.provisioning.leftovers import note_orphans, remove_orphan, sightings
 from control_plane.provisioning.loop import Loop
-from control_plane.provisioning.models import Operation, Outbox, Provisioning, Step
+from control_plane.provisioning.models import Operation, OrphanSighting, Outbox, Provisioning, Step
 from control_plane.provisioning.order import Desired, Kind, Order, OwnerOrder, Shown
 from control_plane.provisioning.orphans import Orphan, orphans
 from control_plane.provisioning.outbox import (
@@ -16,6 +17,14 @@ from control_plane.provisioning.outbox import (
 )
 from control_plane.provisioning.outcome import OnSettled, Outcome
 from control_plane.provisioning.pace import Pace
+from control_plane.provisioning.rotation import (
+    Grace,
+    end_overlaps,
+    keep_keys,
+    rotate_aged,
+    rotate_data_key,
+    rotate_store_key,
+)
 from control_plane.provisioning.service import (
     UNFINISHED,
     Progress,
@@ -33,6 +42,7 @@ from control_plane.provisioning.service import (
 )
 from control_plane.provisioning.steps import STEPS, StepSpec
 from control_plane.provisioning.world import World
+from control_plane.storage import KeysView, keys_of
 from kit.pages import Page
 
 __all__ = [
@@ -40,6 +50,8 @@ __all__ = [
     "UNFINISHED",
     "Deliver",
     "Desired",
+    "Grace",
+    "KeysView",
     "Kind",
     "Loop",
     "Mail",
@@ -47,6 +59,7 @@ __all__ = [
     "Operation",
     "Order",
     "Orphan",
+    "OrphanSighting",
     "Outbox",
     "Outcome",
     "OwnerOrder",
@@ -62,19 +75,28 @@ __all__ = [
     "current_operation",
     "deliver_due",
     "due",
+    "end_overlaps",
     "enqueue_mail",
     "forget_mails",
+    "keep_keys",
+    "keys_of",
     "lock",
+    "note_orphans",
     "operation",
     "operations",
     "orphans",
     "parked_mails",
     "progress",
     "recheck",
+    "remove_orphan",
     "resend",
     "retry",
     "roll_back",
+    "rotate_aged",
+    "rotate_data_key",
+    "rotate_store_key",
     "seconds_to_next",
+    "sightings",
     "steps",
     "want",
 ]

@@ -165,6 +165,11 @@ def finish_step(
     session.execute(PASS_ON, {**values, "milliseconds": milliseconds, "changed": changed})
 
 
+def pause_step(session: Session, operation_id: UUID, name: str, why: Trouble) -> None:
+    """A step has done a part; going on is no new attempt."""
+    _step(session, operation_id, name, attempts=Step.attempts - 1, error_code=why.code, error=why.words)
+
+
 def fail_step(session: Session, operation_id: UUID, name: str, why: Trouble, retry_in: timedelta | None) -> None:
     """A step went wrong: it is tried again later, or it has failed for good."""
     _step(

@@ -7,26 +7,31 @@ older fences away.
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.orm import Session
 
-from control_plane import placement
+from control_plane import placement, storage
 from control_plane.provisioning import ledger, settling
 from control_plane.provisioning.ledger import Wish
-from control_plane.provisioning.order import from_json
+from control_plane.provisioning.noting import note
+from control_plane.provisioning.order import Order, from_json
 from control_plane.provisioning.outcome import OnSettled
 from control_plane.provisioning.pace import Pace, Trouble, Ways
 from control_plane.provisioning.registry import step_names
 from control_plane.provisioning.steps import STEPS, StepSpec
 from control_plane.provisioning.world import Effect, Run, World
+from control_plane.storage import Keyring
 from kit import logs
 from kit.db import transaction
 from kit.errors import Refusal, Unavailable
 
 log = logs.get(__name__)
+
+# What a store says that has more to remove than fits into one call.
+REMOVING = "removing"
 
 Watch = Callable[[str, str], None]
 """Told `before`, `effect` and `commit` of each step by name; a test kills and freezes here."""
@@ -147,15 +152,24 @@ class _Worker:
         place = placement.where(session, wish.organisation_id)
         if place is None:
             return None
+        order = from_json(wish.order)
         return Run(
             organisation_id=wish.organisation_id,
-            order=from_json(wish.order),
+            order=order,
             generation=wish.generation,
             fence=wish.fence,
             place=place,
             database=self.world.databases.get(session, place.database_id),
             store=self.world.store_of(session, place),
+            keyring=self._keyring(session, wish, order),
+            seals=self.world.seals_of(session, place),
         )
+
+    def _keyring(self, session: Session, wish: Wish, order: Order) -> Keyring:
+        """Made here if need be: committed with the claim, before the store hears of it."""
+        if wish.desired == "absent":
+            return storage.leaving(session, self.world.vault, wish.organisation_id)
+        return storage.keyring(session, self.world.vault, wish.organisation_id, tenant=order.own_keys)
 
     def _advance(self, turn: Turn) -> Turn | None:
         """Run one step and commit it; the next turn, or None when this worker is done here."""
@@ -182,7 +196,7 @@ class _Worker:
             if wish is None:
                 log.info("the lease was lost", organisation_id=str(turn.wish.organisation_id), step=name)
                 return None
-            run = self._note_slot(session, turn.run, name, effect)
+            run = turn.run and note(session, turn.run, name, effect)
             newer = wish.generation != turn.wish.generation
             following = turn.steps[1] if len(turn.steps) > 1 and not newer else None
             if turn.operation_id is not None:
@@ -192,16 +206,6 @@ class _Worker:
             changed = (*turn.changed, name) if effect.changed else turn.changed
             after = Turn(wish, turn.steps[1:], run, turn.operation_id, changed)
             return after if following else self._end(session, after, wish)
-
-    def _note_slot(self, session: Session, run: Run | None, name: str, effect: Effect) -> Run | None:
-        if (
-            run is None
-            or (effect.slot == run.place.slot and name != "remove_slot")
-            or name not in {"slot", "remove_slot"}
-        ):
-            return run
-        placement.note_slot(session, run.organisation_id, effect.slot)
-        return replace(run, place=replace(run.place, slot=effect.slot))
 
     def _end(self, session: Session, turn: Turn, held: Wish | None) -> Turn | None:
         """All steps are done: what was wanted is true. A newer wish that came meanwhile goes on at once."""
@@ -223,6 +227,8 @@ class _Worker:
         if why.code == "fenced":
             log.info("a newer lease works here", **facts)
             return None
+        if why.code == REMOVING:
+            return self._goes_on(turn, name, why)
         if isinstance(error, Unavailable | Refusal):
             log.warning("a step went wrong", error=why.words, **facts)
         else:
@@ -239,6 +245,15 @@ class _Worker:
                     return None
             newest = ledger.hold_on(session, wish, self.pace.lease, attempts=0)
             return None if newest is None else self._turn(session, newest)
+
+    def _goes_on(self, turn: Turn, name: str, why: Trouble) -> Turn | None:
+        """A bite of a long removal is done. It is no failure: the next one comes at once, after those who wait."""
+        with transaction(self.connection) as session:
+            wish = ledger.hold_on(session, turn.wish, self.pace.lease, attempts=0)
+            if wish is None or wish.generation != turn.wish.generation:
+                return None if wish is None else self._turn(session, wish)
+            settling.go_on(session, wish, None if turn.operation_id is None else name, why)
+            return None
 
 
 def _unwatched(_point: str, _step: str) -> None:

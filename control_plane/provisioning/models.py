@@ -94,3 +94,14 @@ class Outbox(Base):
     sent_at: Mapped[datetime | None]
     parked_at: Mapped[datetime | None]
     error: Mapped[str | None] = mapped_column(Text)
+
+
+class OrphanSighting(Base):
+    """Something in a store that has no owner, since it was first seen so. Only what has long been so is removed."""
+
+    __tablename__ = "orphan_sighting"
+
+    cell: Mapped[str] = mapped_column(String(40), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(10), primary_key=True)
+    name: Mapped[str] = mapped_column(String(80), primary_key=True)
+    first_seen_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -8,7 +8,9 @@ import msgspec
 
 Desired = Literal["live", "read_only", "suspended", "absent"]
 Shown = Literal["live", "read_only", "suspended", "closing"]
-Kind = Literal["create", "change", "suspend", "resume", "read_only", "close", "reopen", "erase", "verify"]
+Kind = Literal[
+    "create", "change", "suspend", "resume", "read_only", "close", "reopen", "erase", "verify", "rotate", "retire"
+]
 
 
 class OwnerOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +38,11 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     notice: str | None = None
     requirements: dict[str, Any] = {}
     cell: str | None = None
+
+    @property
+    def own_keys(self) -> bool:
+        """Whether files are encrypted by a key of the organisation's own."""
+        return self.entitlements.get("encryption") == "tenant"
 
 
 def as_json(order: Order) -> dict[str, Any]:

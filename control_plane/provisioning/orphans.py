@@ -11,7 +11,7 @@ from control_plane.placement import CellView, DatabaseView, Place
 from control_plane.provisioning.models import Provisioning
 from control_plane.provisioning.world import World
 from kit.db import transaction
-from kit.errors import Unavailable
+from kit.errors import Refusal, Unavailable
 from tenant_app.contract import Inventory
 
 
@@ -21,12 +21,14 @@ class Orphan:
 
     `kind`: slot, record, host, schema_or_role, account, bucket (there, and nobody's); missing_slot, missing_account
     (wanted and settled, and not there); count (a database counts its tenants wrongly); unreachable (could not look).
+    `cell` names the cell of a store.
     """
 
     kind: str
     where: str
     name: str
     organisation_id: UUID | None = None
+    cell: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,8 @@ def _inventory(engine: Engine, world: World, database: DatabaseView) -> Inventor
 
 def _store_inventory(world: World, cell: CellView) -> tuple[set[str], set[str]] | None:
     try:
-        return world.open_store(cell.store).inventory()
-    except Unavailable:
+        return world.open_store(cell.store, cell.name).inventory()
+    except (Unavailable, Refusal):
         return None
 
 
@@ -97,15 +99,16 @@ def _in_database(known: Known, database: DatabaseView, inventory: Inventory | No
 def _in_store(known: Known, cell: CellView, names: tuple[set[str], set[str]] | None) -> list[Orphan]:
     where = f"store of {cell.name}"
     if names is None:
-        return [Orphan("unreachable", where, where)]
+        return [Orphan("unreachable", where, where, cell=cell.name)]
     here = [one for one, place in known.placed.items() if place.cell_id == cell.id]
     accounts, buckets = names
     known_accounts = {storage.account_name(one) for one in here}
     known_buckets = {storage.bucket_name(one) for one in here}
-    found = [Orphan("account", where, name) for name in sorted(accounts - known_accounts)]
-    found += [Orphan("bucket", where, name) for name in sorted(buckets - known_buckets)]
+    found = [Orphan("account", where, name, cell=cell.name) for name in sorted(accounts - known_accounts)]
+    found += [Orphan("bucket", where, name, cell=cell.name) for name in sorted(buckets - known_buckets)]
     wanted = {storage.account_name(one): one for one in here if one in known.settled}
-    return found + [Orphan("missing_account", where, name, wanted[name]) for name in sorted(wanted.keys() - accounts)]
+    missing = sorted(wanted.keys() - accounts)
+    return found + [Orphan("missing_account", where, name, wanted[name], cell.name) for name in missing]
 
 
 def _miscounted(known: Known) -> Iterator[Orphan]:

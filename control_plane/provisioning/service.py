@@ -165,7 +165,8 @@ def lock(session: Session, organisation_id: UUID) -> None:
     session.execute(select(Provisioning.fence).where(Provisioning.organisation_id == organisation_id).with_for_update())
 
 
-def _locked(session: Session, organisation_id: UUID) -> Provisioning:
+def locked(session: Session, organisation_id: UUID) -> Provisioning:
+    """The loop's row of an organisation, locked; refused as not found if there is none."""
     query = select(Provisioning).where(Provisioning.organisation_id == organisation_id).with_for_update()
     found = session.scalar(query.execution_options(populate_existing=True))
     if found is None:
@@ -175,7 +176,7 @@ def _locked(session: Session, organisation_id: UUID) -> Provisioning:
 
 def retry(session: Session, organisation_id: UUID, actor: Actor) -> Operation:
     """Try now instead of later; a creation that failed for good begins anew as a new operation."""
-    row = _locked(session, organisation_id)
+    row = locked(session, organisation_id)
     last = operation(session, row.operation_id) if row.operation_id else None
     if last is None or last.state in {"succeeded", "cancelled"}:
         raise Refusal("nothing_to_retry", "There is nothing to try again.", status=409)
@@ -202,7 +203,7 @@ def _again(session: Session, row: Provisioning, last: Operation, actor: Actor) -
     desired: Desired = "live" if last.kind == "create" else row.desired  # type: ignore[assignment]
     if desired != "absent":
         requirements = msgspec.convert(order.requirements, Requirements)
-        placement.place(session, row.organisation_id, requirements, order.cell)
+        placement.place(session, row.organisation_id, requirements, order.cell, own_keys=order.own_keys)
     kind: Kind = last.kind  # type: ignore[assignment]
     return want(session, row.organisation_id, desired, order, kind, actor)
 
@@ -219,7 +220,7 @@ def roll_back(session: Session, operation_id: UUID, actor: Actor) -> Operation:
 
 def _undo(session: Session, operation_id: UUID, actor: Actor, code: str, words: str) -> Operation:
     found = operation(session, operation_id)
-    row = _locked(session, found.organisation_id)
+    row = locked(session, found.organisation_id)
     found = operation(session, operation_id)
     if found.kind != "create":
         message = "Only a creation can be undone; ask for the opposite instead."
@@ -269,7 +270,7 @@ def begin_undo(session: Session, operation_id: UUID) -> None:
 
 def recheck(session: Session, organisation_id: UUID) -> None:
     """Look for drift now instead of at the next scheduled check."""
-    _locked(session, organisation_id)
+    locked(session, organisation_id)
     session.execute(
         update(Provisioning).where(Provisioning.organisation_id == organisation_id).values(wake_at=func.now())
     )

@@ -14,6 +14,8 @@ from control_plane.provisioning.order import Desired, Shown
 from control_plane.provisioning.outcome import Outcome, Result
 from control_plane.provisioning.pace import Trouble, Ways
 from control_plane.provisioning.service import CANCELLED, add_steps, begin_undo
+from kit.celery import ring
+from kit.db import after_commit
 from kit.ids import new_id
 
 
@@ -147,6 +149,15 @@ def _give_up_change(session: Session, wish: Wish, operation: Operation, why: Tro
     ledger.let_go(session, wish, ways.pace.quietly_in(), attempts=0)
     session.refresh(operation)
     ways.on_settled(session, _outcome(wish, "failed", operation.kind, operation))
+
+
+def go_on(session: Session, wish: Wish, name: str | None, why: Trouble) -> None:
+    """A step has done a part and goes on at once. Its line in the ledger, if it has one, tells how far it is."""
+    if name is not None:
+        assert wish.operation_id is not None
+        ledger.pause_step(session, wish.operation_id, name, why)
+    ledger.let_go(session, wish, timedelta(0))
+    after_commit(session, lambda: ring(wish.organisation_id))
 
 
 def check_troubled(session: Session, wish: Wish, name: str, why: Trouble, ways: Ways) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from control_plane import storage
 from control_plane.provisioning.order import Shown
 from control_plane.provisioning.world import Effect, Run, World
+from control_plane.storage import BucketWish
 from kit.errors import Unavailable
 from tenant_app.contract import Owner, TenantRecord
 
@@ -35,14 +36,18 @@ def ensure_slot(run: Run, _world: World) -> Effect:
 
 
 def ensure_storage(run: Run, world: World) -> Effect:
-    """Account, key, bucket and quota exist as the offer grants them, open or frozen as the state asks."""
+    """Account, keys, bucket and quota exist as the offer grants them, open or frozen as the state asks."""
     account, bucket = storage.account_name(run.organisation_id), storage.bucket_name(run.organisation_id)
-    key = storage.access_key(world.vault, run.organisation_id)
-    changes = [
-        run.store.ensure_account(account, key, run.fence),
-        run.store.ensure_bucket(bucket, account, run.order.entitlements["storage_bytes"], run.fence),
-        run.store.ensure_mode(account, MODES[run.order.shows], run.fence),
+    mode = MODES[run.order.shows]
+    wish = BucketWish(quota_bytes=run.order.entitlements["storage_bytes"], origins=(world.origin_of(run.order),))
+    acts: list[Callable[[], bool]] = [
+        lambda: run.store.ensure_bucket(bucket, account, run.keyring.all[-1], wish, run.fence),
+        lambda: run.store.ensure_mode(account, mode, run.fence),
     ]
+    if mode == "open":
+        # A suspended account hides its bucket: so opening comes first there, and closing last.
+        acts.reverse()
+    changes = [run.store.ensure_account(account, run.keyring.all, run.fence), *(act() for act in acts)]
     return Effect(changed=any(changes))
 
 
@@ -69,13 +74,16 @@ def ensure_route(run: Run, world: World) -> Effect:
         offer=run.order.offer,
         locale=run.order.locale,
         entitlements=run.order.entitlements,
-        store=storage.record_of_store(world.vault, run.place.cell, run.organisation_id),
+        store=storage.record_of_store(run.seals, run.organisation_id, run.keyring),
         trial_ends_at=run.order.trial_ends_at,
         notice=run.order.notice,
         generation=run.generation,
         fence=run.fence,
     )
-    return Effect(changed=run.database.publish(record))
+    changed = run.database.publish(record)
+    # Whoever serves this version or a later one uses the newest key: so the old one is found to be unused.
+    version = run.database.changed_at(run.organisation_id) if run.keyring.rotating else None
+    return Effect(changed=changed, directory_version=version)
 
 
 def remove_route(run: Run, _world: World) -> Effect:
@@ -84,9 +92,9 @@ def remove_route(run: Run, _world: World) -> Effect:
 
 
 def remove_storage(run: Run, _world: World) -> Effect:
-    """Bucket, objects, keys and account are gone."""
+    """Bucket, objects, keys and account are gone. It takes several bites: `Unavailable("removing")` is progress."""
     account, bucket = storage.account_name(run.organisation_id), storage.bucket_name(run.organisation_id)
-    return Effect(changed=run.store.remove(bucket, account, run.fence))
+    return Effect(changed=run.store.remove(bucket, account, run.keyring.all[-1], run.fence))
 
 
 def remove_slot(run: Run, _world: World) -> Effect:

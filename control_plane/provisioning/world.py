@@ -11,9 +11,12 @@ from sqlalchemy.orm import Session
 from control_plane import placement, storage
 from control_plane.placement import Databases, Place
 from control_plane.provisioning.order import Order
-from control_plane.storage import ObjectStore
+from control_plane.storage import Keyring, ObjectStore
+from kit.settings import workspace_url
 from kit.vault import Vault
 from tenant_app.contract import CellDatabase
+
+MakeStore = Callable[[dict[str, Any], Vault, str], ObjectStore]
 
 
 @dataclass
@@ -24,25 +27,46 @@ class World:
     databases: Databases
     workspace_suffix: str
     site_url: str
-    open_store: Callable[[dict[str, Any]], ObjectStore] = storage.open_store
-    _stores: dict[UUID, ObjectStore] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    make_store: MakeStore = storage.open_store
+    _stores: dict[UUID, tuple[dict[str, Any], ObjectStore]] = field(default_factory=dict, repr=False)
+    _seals: dict[UUID, Vault] = field(default_factory=dict, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def open_store(self, settings: dict[str, Any], cell: str) -> ObjectStore:
+        """The object store of a cell, by the settings in its row."""
+        return self.make_store(settings, self.vault, cell)
 
     def store_of(self, session: Session, place: Place) -> ObjectStore:
-        """The object store of a place's cell."""
+        """The object store of a place's cell; opened anew when its settings have changed."""
+        settings = placement.cell(session, place.cell).store
         with self._lock:
-            if place.cell_id not in self._stores:
-                self._stores[place.cell_id] = self.open_store(placement.cell(session, place.cell).store)
-            return self._stores[place.cell_id]
+            known = self._stores.get(place.cell_id)
+            if known is None or known[0] != settings:
+                known = self._stores[place.cell_id] = settings, self.open_store(settings, place.cell)
+            return known[1]
+
+    def seals_of(self, session: Session, place: Place) -> Vault:
+        """What seals secrets for a place's cell. It never changes."""
+        with self._lock:
+            if place.cell_id not in self._seals:
+                self._seals[place.cell_id] = placement.cell_vault(session, self.vault, place.cell)
+            return self._seals[place.cell_id]
 
     def host_of(self, order: Order) -> str:
         """The exact host of a workspace."""
         return f"{order.address}{self.workspace_suffix}"
 
+    def origin_of(self, order: Order) -> str:
+        """Where a workspace's pages come from, as a browser says it to the store."""
+        return workspace_url(self.site_url, self.workspace_suffix, order.address)
+
 
 @dataclass(frozen=True)
 class Run:
-    """One claim of the loop on one organisation: what is wanted, where, and under which fence."""
+    """One claim of the loop on one organisation: what is wanted, where, with which keys, and under which fence.
+
+    `seals` seals secrets for the cell.
+    """
 
     organisation_id: UUID
     order: Order
@@ -51,11 +75,14 @@ class Run:
     place: Place
     database: CellDatabase
     store: ObjectStore
+    keyring: Keyring
+    seals: Vault
 
 
 @dataclass(frozen=True)
 class Effect:
-    """What a step did: whether it changed anything, and the slot if it learned it."""
+    """What a step did: whether it changed anything; the slot if it learned it; the directory's version if it asked."""
 
     changed: bool
     slot: str | None = None
+    directory_version: int | None = None

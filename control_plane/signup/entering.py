@@ -1,6 +1,7 @@
 """The way into a workspace: a mailed link or a finished sign-up, turned into a login ticket of 60 seconds."""
 
 import base64
+import contextlib
 import threading
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
@@ -9,6 +10,7 @@ from uuid import UUID
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc.jwk import OKPKey
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from control_plane import organisations, placement
@@ -17,7 +19,8 @@ from control_plane.placement import Databases
 from control_plane.signup.models import EntryLink
 from control_plane.signup.service import gone
 from kit.credentials import new_token, token_hash
-from kit.errors import Refusal
+from kit.db import transaction
+from kit.errors import Refusal, Unavailable
 from kit.settings import ControlPlaneSettings
 from kit.vault import Vault
 from tenant_app.contract import KeyPair, Purpose, mint
@@ -31,8 +34,14 @@ def _plain(raw: bytes) -> str:
 
 
 def ticket_key(vault: Vault) -> KeyPair:
-    """The key that signs login tickets. It derives from the master key, so every process has it and none stores it."""
-    seed = vault.derive("login-ticket")
+    """The key that signs login tickets. It derives from the master key, so every process has it and none stores it.
+
+    With the master key it rotates too: a ticket lives for 60 seconds, and the cells learn the new key by `announce`.
+    """
+    return _pair(vault.derive("login-ticket"))
+
+
+def _pair(seed: bytes) -> KeyPair:
     raw = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     public = {"kty": "OKP", "crv": "Ed25519", "x": _plain(raw)}
     kid = OKPKey.import_key(dict(public)).thumbprint()
@@ -75,6 +84,22 @@ class Doors:
     def sources(self) -> str:
         """The hosts that a form of ours may lead to, as the content policy wants them."""
         return self.settings.workspace_url("*")
+
+
+def retire_ticket_keys(engine: Engine, databases: Databases, vault: Vault) -> int:
+    """The cells refuse tickets of keys that none of the master keys gives any more; says how many keys that were.
+
+    Not in their first day: another process may have been told of a new master key before this one.
+    """
+    kept = [_pair(seed).kid for seed in vault.derivations("login-ticket")]
+    with transaction(engine) as session:
+        found = [databases.get(session, one.id) for cell in placement.cells(session) for one in cell.databases]
+    retired = 0
+    for database in found:
+        # A cell that is away is asked again in the next round.
+        with contextlib.suppress(Unavailable):
+            retired += len(database.retire_signing_keys_but(kept, timedelta(days=1)))
+    return retired
 
 
 def new_entry_link(session: Session, organisation_id: UUID, email: str) -> str:

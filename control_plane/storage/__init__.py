@@ -1,43 +1,71 @@
 """The object store's administrator side: accounts, keys, buckets, quotas, usage."""
 
-from typing import Any
-
+from control_plane.placement import cell_vault
+from control_plane.storage.ceph import CephObjectStore
 from control_plane.storage.files import FileObjectStore
+from control_plane.storage.keys import Keyring, data_key_name, file_key, keyring, leaving, record_of_store
+from control_plane.storage.keys_chest import passing_access_key
+from control_plane.storage.keys_rotation import (
+    Ended,
+    Overlap,
+    adopt,
+    aged,
+    destroy,
+    end_use,
+    next_data_key,
+    next_store_key,
+    note_confirmed,
+    note_published,
+    note_stored,
+    overlaps,
+)
+from control_plane.storage.keys_views import DataKeyView, KeysView, StoreKeyView, keys_of
+from control_plane.storage.opening import open_store
 from control_plane.storage.store import (
     AccessKey,
+    BucketWish,
+    Check,
     Mode,
     ObjectStore,
     Usage,
-    access_key,
     account_name,
     bucket_name,
-    cell_vault,
-    record_of_store,
 )
-from kit.errors import Refusal
 
 __all__ = [
     "AccessKey",
+    "BucketWish",
+    "CephObjectStore",
+    "Check",
+    "DataKeyView",
+    "Ended",
     "FileObjectStore",
+    "Keyring",
+    "KeysView",
     "Mode",
     "ObjectStore",
+    "Overlap",
+    "StoreKeyView",
     "Usage",
-    "access_key",
     "account_name",
+    "adopt",
+    "aged",
     "bucket_name",
     "cell_vault",
+    "data_key_name",
+    "destroy",
+    "end_use",
+    "file_key",
+    "keyring",
+    "keys_of",
+    "leaving",
+    "next_data_key",
+    "next_store_key",
+    "note_confirmed",
+    "note_published",
+    "note_stored",
     "open_store",
+    "overlaps",
+    "passing_access_key",
     "record_of_store",
 ]
-
-
-def open_store(settings: dict[str, Any]) -> ObjectStore:
-    """The store that a cell names: `{"kind": "files", "root": "…"}`."""
-    if settings.get("kind") == "files" and settings.get("root"):
-        return FileObjectStore.at(settings["root"])
-    raise Refusal(
-        "store_unknown",
-        "A cell's store is given as kind “files” with a root folder; “{kind}” is not known.",
-        field="store",
-        kind=str(settings.get("kind")),
-    )

@@ -16,7 +16,7 @@ from control_plane import audit
 from control_plane.audit import SYSTEM, Actor, AuditChain, AuditEvent, Filter
 from control_plane.audit.chain import chain_name, event_digest, head_digest
 from kit.db import open_engine, transaction
-from kit.errors import Refusal
+from kit.errors import Refusal, Unavailable
 from kit.ids import new_id
 from kit.vault import Vault
 
@@ -31,25 +31,25 @@ def write(engine: Engine, count: int, organisation_id: UUID | None = ACME, verb:
             audit.record(session, verb, actor=JEANNE, organisation_id=organisation_id, data=data)
 
 
-def findings(engine: Engine, vault: Vault, *expected: UUID) -> list[str]:
+def findings(engine: Engine, *expected: UUID) -> list[str]:
     with transaction(engine) as session:
-        return [str(one) for one in audit.verify(session, audit.audit_key(vault), expected=expected).findings]
+        return [str(one) for one in audit.verify(session, audit.audit_key(session), expected=expected).findings]
 
 
-def test_an_untouched_record_verifies(engine: Engine, vault: Vault) -> None:
+def test_an_untouched_record_verifies(engine: Engine) -> None:
     write(engine, 5)
     write(engine, 3, None)
     with transaction(engine) as session:
-        report = audit.verify(session, audit.audit_key(vault))
+        report = audit.verify(session, audit.audit_key(session))
     assert (report.ok, report.chains, report.events) == (True, 2, 8)
 
 
-def test_an_event_of_a_transaction_that_rolled_back_was_never_there(engine: Engine, vault: Vault) -> None:
+def test_an_event_of_a_transaction_that_rolled_back_was_never_there(engine: Engine) -> None:
     write(engine, 2)
     with pytest.raises(RuntimeError):
         _write_and_fail(engine)
     write(engine, 1)
-    assert findings(engine, vault) == []
+    assert findings(engine) == []
 
 
 def _write_and_fail(engine: Engine) -> None:
@@ -58,14 +58,14 @@ def _write_and_fail(engine: Engine) -> None:
         raise RuntimeError
 
 
-def test_events_written_at_once_form_one_chain(engine: Engine, vault: Vault) -> None:
+def test_events_written_at_once_form_one_chain(engine: Engine) -> None:
     threads = [threading.Thread(target=write, args=(engine, 1)) for _ in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     with transaction(engine) as session:
-        report = audit.verify(session, audit.audit_key(vault), ACME)
+        report = audit.verify(session, audit.audit_key(session), ACME)
     assert (report.ok, report.events) == (True, 20)
 
 
@@ -97,28 +97,45 @@ TAMPERINGS = {
 
 
 @pytest.mark.parametrize("statement", TAMPERINGS.values(), ids=TAMPERINGS.keys())
-def test_a_tampering_is_found(engine: Engine, vault: Vault, statement: str) -> None:
+def test_a_tampering_is_found(engine: Engine, statement: str) -> None:
     write(engine, 5)
     with engine.begin() as connection:
         connection.exec_driver_sql(statement)
-    assert findings(engine, vault, ACME)
+    assert findings(engine, ACME)
 
 
-def test_a_chain_that_vanished_whole_is_missed(engine: Engine, vault: Vault) -> None:
+def test_a_chain_that_vanished_whole_is_missed(engine: Engine) -> None:
     write(engine, 2)
     write(engine, 2, OTHER)
     with engine.begin() as connection:
         connection.execute(text("delete from audit_event where chain = :c"), {"c": chain_name(ACME)})
         connection.execute(text("delete from audit_chain where chain = :c"), {"c": chain_name(ACME)})
-    assert findings(engine, vault, ACME, OTHER) == [f"{ACME} at 0: absent"]
+    assert findings(engine, ACME, OTHER) == [f"{ACME} at 0: absent"]
 
 
-def test_who_does_not_have_the_key_cannot_forge_an_event(engine: Engine, vault: Vault) -> None:
+def forger_of(engine: Engine, key: bytes = b"f" * 32) -> Engine:
+    """Whoever may write in the database, with a master key of his own."""
+    return open_engine(str(engine.url.render_as_string(hide_password=False)), vault=Vault(key))
+
+
+def test_who_does_not_have_the_key_cannot_forge_an_event(engine: Engine) -> None:
     write(engine, 2)
-    forger = open_engine(str(engine.url.render_as_string(hide_password=False)), vault=Vault(b"f" * 32))
+    forger = forger_of(engine)
+    with pytest.raises(Unavailable, match="vault_refused"):
+        write(forger, 1)
+    with forger.begin() as connection:
+        connection.execute(text("delete from audit_key"))
     write(forger, 1)
     forger.dispose()
-    assert findings(engine, vault)
+    assert findings(engine)
+
+
+def test_the_control_who_has_the_master_key_can(engine: Engine, vault: Vault) -> None:
+    write(engine, 2)
+    insider = forger_of(engine, vault.master)
+    write(insider, 1)
+    insider.dispose()
+    assert findings(engine) == []
 
 
 def test_an_engine_without_its_vault_can_record_nothing(control_url: str) -> None:
@@ -226,9 +243,9 @@ def _cut(copy: Copy, chance: random.Random) -> None:
 WAYS: list[Callable[[Copy, random.Random], None]] = [_edit, _delete, _delete_and_renumber, _swap, _cut]
 
 
-def test_a_thousand_random_tamperings_are_all_found(vault: Vault) -> None:
+def test_a_thousand_random_tamperings_are_all_found() -> None:
     chance = random.Random(20261123)
-    key = audit.audit_key(vault)
+    key = b"k" * 32
     whole = a_copy(key, 12)
     assert whole.verify()
     missed = []
@@ -241,9 +258,9 @@ def test_a_thousand_random_tamperings_are_all_found(vault: Vault) -> None:
     assert missed == []
 
 
-def test_an_unkeyed_chain_would_hide_them(vault: Vault) -> None:
+def test_an_unkeyed_chain_would_hide_them() -> None:
     """The broken control: whoever can compute the digests can rewrite the whole chain."""
-    key = audit.audit_key(vault)
+    key = b"k" * 32
     forged = a_copy(key, 11)
     assert forged.verify()
 

@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from control_plane.provisioning import Mail
-from control_plane.storage import AccessKey
+from control_plane.storage import AccessKey, BucketWish
 from kit.ids import new_id
 from tenant_app.contract import Owner, TenantRecord
 from tests.faults.crashes import CrashPoint
@@ -38,8 +38,9 @@ class NaiveWorker:
 
     def _make_storage(self) -> str:
         name = f"org-{new_id().hex}"
-        self.house.store.ensure_account(name, AccessKey("PVNAIVE", "s" * 40), 0)
-        self.house.store.ensure_bucket(name, name, 10**9, 0)
+        key = AccessKey(f"PVNAIVE{new_id().hex[-8:]}", "s" * 40)
+        self.house.store.ensure_account(name, [key], 0)
+        self.house.store.ensure_bucket(name, name, key, BucketWish(10**9), 0)
         return name
 
     def _make_owner(self, organisation_id: UUID) -> None:

@@ -266,13 +266,7 @@ def test_every_change_has_its_event_in_the_same_transaction(desk: Desk) -> None:
         desk.becomes_true(one)
     with transaction(desk.engine) as session:
         ids = [row[0] for row in session.execute(text("select id from organisation"))]
-        assert audit.verify(session, audit.audit_key(_vault(session)), expected=ids).ok
-
-
-def _vault(session):  # type: ignore[no-untyped-def]
-    from kit.db import vault_of
-
-    return vault_of(session)
+        assert audit.verify(session, audit.audit_key(session), expected=ids).ok
 
 
 def test_a_preview_tells_the_effects_and_changes_nothing(desk: Desk) -> None:

@@ -31,16 +31,14 @@ def test_without_drift_a_look_leaves_no_trace(house: House) -> None:
 
 def test_a_quota_changed_by_hand_is_put_back(house: House) -> None:
     organisation = house.live()
-    name = f"org-{organisation.hex}"
-    house.store.ensure_bucket(name, name, 1, 1)
+    house.set_quota_by_hand(organisation, 1024)
     assert drifted(house, organisation) == ["storage"]
     assert house.stored(organisation).quota_bytes == 20 * 10**9
 
 
 def test_a_missing_bucket_comes_back(house: House) -> None:
     organisation = house.live()
-    name = f"org-{organisation.hex}"
-    house.store.remove(name, name, 1)
+    house.remove_by_hand(organisation)
     assert drifted(house, organisation) == ["storage"]
     assert house.complaints(organisation) == []
 

@@ -9,6 +9,7 @@ import pytest
 from control_plane import organisations, placement, provisioning
 from control_plane.audit import SYSTEM
 from control_plane.provisioning import Step
+from control_plane.storage import AccessKey, BucketWish
 from kit.db import transaction
 from kit.errors import Refusal, Unavailable
 from kit.ids import new_id
@@ -301,17 +302,16 @@ def test_the_place_is_given_back_only_after_a_second_look(house: House) -> None:
 
 
 def test_orphans_of_every_kind_are_reported(house: House) -> None:
-    from control_plane.storage import AccessKey
-
     stranger = new_id()
     slot = house.cell.take_slot(stranger, 1)
     name = f"org-{stranger.hex}"
-    house.store.ensure_account(name, AccessKey("PVX", "s" * 40), 1)
-    house.store.ensure_bucket(name, name, 1, 1)
+    key = AccessKey("PVX", "s" * 40)
+    house.store.ensure_account(name, [key], 1)
+    house.store.ensure_bucket(name, name, key, BucketWish(1), 1)
     found = {(orphan.kind, orphan.name) for orphan in provisioning.orphans(house.engine, house.world)}
     assert found == {("slot", slot), ("account", name), ("bucket", name)}
     house.cell.drop_slot(stranger, 1)
-    house.store.remove(name, name, 1)
+    house.store.remove(name, name, key, 1)
     assert provisioning.orphans(house.engine, house.world) == []
 
 

@@ -21,6 +21,7 @@ from control_plane.organisations import NewOrganisation, Organisation
 from control_plane.placement import Databases
 from control_plane.provisioning import Loop, Mail, Operation, Pace, StepSpec, World
 from control_plane.provisioning.loop import Watch
+from control_plane.storage import BucketWish
 from kit.db import open_engine, transaction
 from kit.vault import Vault
 from tenant_app.contract import CellDatabase
@@ -227,7 +228,28 @@ class House:
 
     @property
     def store(self) -> storage.ObjectStore:
-        return self.world.open_store({"kind": "files", "root": str(self.store_root)})
+        with transaction(self.engine) as session:
+            return self.world.open_store(placement.cell(session, CELL).store, CELL)
+
+    def keyring(self, organisation_id: UUID) -> storage.Keyring:
+        """The organisation's keys as they are; none are made."""
+        with transaction(self.engine) as session:
+            return storage.leaving(session, self.vault, organisation_id)
+
+    def keys(self, organisation_id: UUID) -> storage.KeysView:
+        """What people see of them."""
+        with transaction(self.engine) as session:
+            return storage.keys_of(session, organisation_id)
+
+    def set_quota_by_hand(self, organisation_id: UUID, quota_bytes: int) -> None:
+        """Somebody sets a quota by hand."""
+        name, key = f"org-{organisation_id.hex}", self.keyring(organisation_id).current
+        self.store.ensure_bucket(name, name, key, BucketWish(quota_bytes), 1)
+
+    def remove_by_hand(self, organisation_id: UUID) -> None:
+        """Somebody removes account and bucket by hand."""
+        name, key = f"org-{organisation_id.hex}", self.keyring(organisation_id).current
+        self.store.remove(name, name, key, 1)
 
     def _owners(self, slot: str) -> int:
         import psycopg
@@ -273,13 +295,15 @@ class House:
     def _audit(self) -> list[str]:
         with transaction(self.engine) as session:
             expected = [row[0] for row in session.execute(text("select id from organisation"))]
-            report = audit.verify(session, audit.audit_key(self.vault), expected=expected)
+            report = audit.verify(session, audit.audit_key(session), expected=expected)
         return [str(finding) for finding in report.findings]
 
 
 @contextmanager
-def open_house(postgres: str, template: str, vault: Vault, *, spares: int = 0) -> Iterator[House]:
-    """A house with one cell `local`; its spare slots are built at once."""
+def open_house(
+    postgres: str, template: str, vault: Vault, *, spares: int = 0, store: dict[str, Any] | None = None
+) -> Iterator[House]:
+    """A house with one cell `local`; its spare slots are built at once. `store` are the settings of its store."""
     number = f"{os.getpid()}_{next(_numbers)}"
     control, cell = f"house_{number}", f"house_cell_{number}"
     folder = Path(tempfile.mkdtemp(prefix="parvis-store-"))
@@ -290,7 +314,7 @@ def open_house(postgres: str, template: str, vault: Vault, *, spares: int = 0) -
         cell_url = create_database(postgres, cell)
         with transaction(engine) as session:
             catalogue.seed(session)
-            placement.add_cell(session, CELL, "fr-par", [], {"kind": "files", "root": str(folder)}, SYSTEM)
+            placement.add_cell(session, CELL, "fr-par", [], store or {"kind": "files", "root": str(folder)}, SYSTEM)
             placement.add_database(session, vault, CELL, cell_url, 2000, spares, SYSTEM)
         world = World(vault, databases, ".parvis.localhost", "http://parvis.localhost:8080")
         house = House(control_url, cell_url, folder, vault, engine, world)

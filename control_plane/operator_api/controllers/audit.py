@@ -15,7 +15,6 @@ from control_plane.operator_api.guards import requires
 from control_plane.operator_api.paging import Cursor, Limit
 from control_plane.operator_api.presenting import event_view
 from control_plane.operator_api.schemas import AuditReport, EventPage, FindingView
-from kit.db import vault_of
 
 Of = Annotated[
     str | None,
@@ -61,6 +60,6 @@ class AuditController(Controller):
     def verify_audit(self, session: NamedDependency[Session], of: Of = None) -> AuditReport:
         """Recompute the chains: any edit, deletion or reordering is found."""
         owner = organisations.find(session, of).id if of else None
-        report = audit.verify(session, audit.audit_key(vault_of(session)), owner)
+        report = audit.verify(session, audit.audit_key(session), owner)
         findings = [FindingView(chain=one.chain, seq=one.seq, problem=one.problem) for one in report.findings]
         return AuditReport(ok=report.ok, chains=report.chains, events=report.events, findings=findings)
