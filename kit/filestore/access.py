@@ -22,11 +22,10 @@ class Open:
 
 
 def admit(store: FileStore, request: Request) -> Open:
-    """The bucket that the request names, if its signer may do this there. Rows are read anew for each request."""
+    """The bucket that the request names, if its signer may do this there, by what its rows say at this moment."""
     found = signatures.claim(request, datetime.now(UTC))
-    named = disk.NAME.fullmatch(request.bucket) is not None
-    row = store.bucket(request.bucket) if named else None
-    owner = store.account(row.account) if row else None
+    row = bucket_row(store, request.bucket)
+    owner = disk.seen(f"{store.root}/accounts/{row.account}.json", Account) if row else None
     holder = owner if owner and found.key_id in owner.keys else store.holder(found.key_id)
     if holder is None:
         raise Refused(403, "InvalidAccessKeyId", "No account has this key.")
@@ -37,6 +36,13 @@ def admit(store: FileStore, request: Request) -> Open:
         raise missing("NoSuchBucket")
     _allow(request, holder, owner)
     return Open(store.folder(request.bucket), row)
+
+
+def bucket_row(store: FileStore, name: str) -> BucketRow | None:
+    """The bucket's row as it is now, or None."""
+    if not disk.NAME.fullmatch(name):
+        return None
+    return disk.seen(f"{store.root}/buckets/{name}/bucket.json", BucketRow)
 
 
 def _allow(request: Request, holder: Account, owner: Account | None) -> None:

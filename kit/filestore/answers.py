@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import format_datetime
+from email.utils import formatdate
 from xml.sax.saxutils import escape
 
 from kit.filestore.objects import Content
@@ -81,7 +81,7 @@ def moment(seconds: float) -> str:
 
 def date(seconds: float) -> str:
     """A moment in a header."""
-    return format_datetime(datetime.fromtimestamp(int(seconds), UTC), usegmt=True)
+    return formatdate(int(seconds), usegmt=True)
 
 
 def quoted(etag: str) -> str:

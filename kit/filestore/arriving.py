@@ -44,16 +44,23 @@ class Arrival:
             raise missing("NoSuchBucket") from error
         return cls(path, expected, handle)
 
-    def write(self, pieces: Sequence[bytes]) -> None:
-        """Append bytes."""
+    def tag(self, pieces: Sequence[bytes]) -> None:
+        """Digest bytes for the entity tag. It takes longest: another thread may `write` the same meanwhile."""
         for piece in pieces:
             self._md5.update(piece)
+
+    def write(self, pieces: Sequence[bytes]) -> None:
+        """Append bytes, and digest them for what was signed."""
+        start = self.written
+        for piece in pieces:
             if self.expected.sha256 is not None:
                 self._sha256.update(piece)
             view = memoryview(piece)
             while view:
                 view = view[os.write(self._file, view) :]
             self.written += len(piece)
+        if start:
+            disk.begin_writing(self._file, start, self.written - start)
 
     def finish(self, *, tagged: bool) -> None:
         """The bytes are what was expected, and on disk. `tagged` keeps the entity tag with the file."""

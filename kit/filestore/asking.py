@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_plus
 
 from kit.filestore.refusals import Refused, malformed, unbuilt
 
 MOST_BYTES = 5 * 1024**3
-KNOWN_AMZ = frozenset({"x-amz-content-sha256", "x-amz-date", "x-amz-user-agent"})
+KNOWN_AMZ = frozenset({"x-amz-content-sha256", "x-amz-date", "x-amz-user-agent", "x-amz-checksum-sha256"})
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,12 @@ def _params(query: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for one in query.split("&") if query else ():
         name, _, value = one.partition("=")
-        name = unquote(name, errors="strict")
+        # A plus is a space here, as servers read it; who means a plus signs and sends %2B.
+        name = unquote_plus(name, errors="strict")
         # The first or the last? Whoever signs one thing must not have another thing done.
         if name in found:
             raise malformed(f"The parameter {name} comes twice.")
-        found[name] = unquote(value, errors="strict")
+        found[name] = unquote_plus(value, errors="strict")
     return found
 
 

@@ -43,19 +43,19 @@ class Body:
                 raise Refused(400, "EntityTooLarge", f"This request has a body of at most {most} bytes.")
         return pieces
 
-    async def pour(self, into: Callable[[Sequence[bytes]], Awaitable[None]]) -> None:
-        """Pass all of it on in large pieces; one is passed on while the next is received."""
-        passing: asyncio.Future[None] | None = None
+    async def pour(self, *into: Callable[[Sequence[bytes]], Awaitable[None]]) -> None:
+        """Pass all of it on in large pieces, to each side by side; one is passed on while the next is received."""
+        passing: list[asyncio.Future[None]] = []
         try:
             while not self._over:
                 pieces = await self._gather()
-                if passing is not None:
-                    await passing
-                passing = asyncio.ensure_future(into(pieces))
+                await asyncio.gather(*passing)
+                passing = [asyncio.ensure_future(pass_on(pieces)) for pass_on in into]
+            await asyncio.gather(*passing)
         finally:
-            # Who asked must not go on, nor clear away, while a piece is still being written.
-            if passing is not None:
-                await passing
+            # Nobody clears away under the feet of who still writes.
+            if passing:
+                await asyncio.wait(passing)
 
     async def _gather(self) -> list[bytes]:
         pieces: list[bytes] = []

@@ -116,7 +116,10 @@ class Gateway:
             return await self._in_thread(self._store, request, pieces)
         opened, arrived = await self._in_thread(self._begin, request)
         try:
-            await body.pour(lambda pieces: self._in_thread(arrived.write, pieces))
+            await body.pour(
+                lambda pieces: self._in_thread(arrived.write, pieces),
+                lambda pieces: self._in_thread(arrived.tag, pieces),
+            )
             return await self._in_thread(writing.land, opened, request, arrived)
         finally:
             await self._in_thread(arrived.discard)
@@ -129,6 +132,7 @@ class Gateway:
         opened, arrived = self._begin(request)
         try:
             arrived.write(pieces)
+            arrived.tag(pieces)
             return writing.land(opened, request, arrived)
         finally:
             arrived.discard()

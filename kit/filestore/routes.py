@@ -40,6 +40,7 @@ OPERATIONS = (
     _of("GET", True, reading.parts, "uploadId", "max-parts part-number-marker"),
     _of("DELETE", True, writing.abort, "uploadId"),
     _of("DELETE", True, writing.delete),
+    _of("POST", False, writing.delete_many, "delete"),
     _of("GET", False, reading.listing, "list-type", LIST),
     _of("GET", False, reading.unfinished, "uploads", "prefix max-uploads key-marker upload-id-marker"),
     _of("HEAD", False, reading.head_bucket),

@@ -1,5 +1,7 @@
 """Signature Version 4 as S3 has it: in the Authorization header, or in the query of a pre-signed address."""
 
+import base64
+import binascii
 import functools
 import hashlib
 import hmac
@@ -14,16 +16,17 @@ from kit.filestore.refusals import Refused, denied
 ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED = "UNSIGNED-PAYLOAD"
 DIGEST = "x-amz-content-sha256"
+CHECKSUM = "x-amz-checksum-sha256"
 SKEW = timedelta(minutes=15)
 LONGEST = 7 * 24 * 3600
 HEADER = re.compile(
     rf"{ALGORITHM} Credential=(?P<credential>[^,\s]+), ?SignedHeaders=(?P<signed>[^,\s]+), ?"
     r"Signature=(?P<signature>[0-9a-f]{64})"
 )
-CREDENTIAL = re.compile(r"(?P<key_id>[^/]+)/(?P<day>\d{8})/(?P<region>[^/]*)/s3/aws4_request")
+CREDENTIAL = re.compile(r"(?P<key_id>[^/]+)/(?P<day>[0-9]{8})/(?P<region>[^/]*)/s3/aws4_request")
+MOMENT = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", re.ASCII)
 SHA256 = re.compile(r"[0-9a-f]{64}")
 QUERY = ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders", "X-Amz-Signature")
-EMPTY = hashlib.sha256(b"").hexdigest()
 
 
 @dataclass(frozen=True)
@@ -88,8 +91,10 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _moment(text: str) -> datetime:
+    told = MOMENT.fullmatch(text)
     try:
-        return datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        year, month, day, hour, minute, second = map(int, told.groups() if told else ())
+        return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         raise denied("The request does not say when it was signed.") from None
 
@@ -116,12 +121,27 @@ def _check(found: Claim, request: Request) -> None:
 
 def payload(request: Request) -> str | None:
     """The SHA-256 that the body must have, as it was signed; None where the signer left it open."""
-    told = request.headers.get(DIGEST)
-    if told is None or told == UNSIGNED:
-        return None
-    if not SHA256.fullmatch(told):
+    told = request.headers.get(DIGEST, UNSIGNED)
+    if told != UNSIGNED and not SHA256.fullmatch(told):
         raise Refused(400, "XAmzContentSHA256Mismatch", f"{DIGEST} is no SHA-256.")
-    return told
+    signed = None if told == UNSIGNED else told
+    checksum = _checksum(request)
+    if signed and checksum and signed != checksum:
+        raise Refused(400, "BadDigest", f"{CHECKSUM} and {DIGEST} are not of the same body.")
+    return signed or checksum
+
+
+def _checksum(request: Request) -> str | None:
+    told = request.headers.get(CHECKSUM)
+    if told is None:
+        return None
+    try:
+        found = base64.b64decode(told, validate=True).hex()
+    except binascii.Error:
+        found = ""
+    if not SHA256.fullmatch(found):
+        raise Refused(400, "InvalidDigest", f"{CHECKSUM} is no SHA-256 in base64.")
+    return found
 
 
 def verify(found: Claim, request: Request, secret: str) -> None:

@@ -7,11 +7,12 @@ from xml.etree import ElementTree as ET
 
 from kit.filestore import arriving, disk, objects, signatures, uploads
 from kit.filestore.access import Open
-from kit.filestore.answers import Answer, quoted, texts, xml
+from kit.filestore.answers import Answer, nodes, quoted, texts, xml
 from kit.filestore.arriving import Arrival, Expected
 from kit.filestore.asking import Request
 from kit.filestore.refusals import Refused, malformed
 
+MOST_DELETED = 1000
 ETAG = re.compile(r'"?([0-9a-f]{32})"?')
 
 
@@ -81,16 +82,19 @@ def complete(opened: Open, request: Request, body: bytes) -> Answer:
     return xml("CompleteMultipartUploadResult", texts(told))
 
 
-def _listed(body: bytes) -> list[tuple[int, str]]:
+def _tree(body: bytes) -> ET.Element:
     if b"<!" in body:
-        raise Refused(400, "MalformedXML", "A list of parts needs no declarations.")
+        raise Refused(400, "MalformedXML", "A list needs no declarations.")
     try:
         # Declarations are refused above: nothing can grow.
-        root = ET.fromstring(body)  # noqa: S314
+        return ET.fromstring(body)  # noqa: S314
     except ET.ParseError as error:
         raise Refused(400, "MalformedXML", str(error)) from error
+
+
+def _listed(body: bytes) -> list[tuple[int, str]]:
     found = []
-    for part in root.iterfind("{*}Part"):
+    for part in _tree(body).iterfind("{*}Part"):
         n, etag = part.findtext("{*}PartNumber", "").strip(), ETAG.fullmatch(part.findtext("{*}ETag", "").strip())
         if not re.fullmatch(r"[0-9]{1,5}", n) or etag is None:
             raise Refused(400, "InvalidPart", f"Part {n} has no entity tag of a part.")
@@ -102,6 +106,20 @@ def abort(opened: Open, request: Request, _body: bytes) -> Answer:
     """End an upload; its parts are gone."""
     uploads.abort(opened.folder, request.key, request.params["uploadId"])
     return Answer(204)
+
+
+def delete_many(opened: Open, request: Request, body: bytes) -> Answer:  # noqa: ARG001 - an operation's shape
+    """Up to 1,000 objects are gone; any may have been gone before."""
+    root = _tree(body)
+    keys = [one.findtext("{*}Key", "") for one in root.iterfind("{*}Object")]
+    if not 0 < len(keys) <= MOST_DELETED:
+        raise Refused(400, "MalformedXML", f"From 1 to {MOST_DELETED} keys are deleted at once.")
+    for key in keys:
+        # Any other key cannot be here.
+        if disk.OBJECT.fullmatch(key):
+            arriving.remove(opened.folder, key)
+    quiet = root.findtext("{*}Quiet", "").strip() == "true"
+    return xml("DeleteResult", nodes("Deleted", [] if quiet else [{"Key": key} for key in keys]))
 
 
 def delete(opened: Open, request: Request, _body: bytes) -> Answer:
