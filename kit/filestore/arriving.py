@@ -1,6 +1,7 @@
 """Bytes on their way in: hashed and written as they come, visible only once they are whole, checked and on disk."""
 
 import base64
+import contextlib
 import hashlib
 import os
 from collections.abc import Sequence
@@ -90,13 +91,22 @@ class Arrival:
         self.path.unlink(missing_ok=True)
 
 
-def admit(folder: Path, row: BucketRow, adding: int, replaced: int) -> None:
-    """Count bytes in, or refuse what would pass the quota. Only who holds the lock of `used` may."""
-    total = disk.count(folder) + adding - replaced
-    if row.quota_bytes is not None and adding > replaced and total > row.quota_bytes:
+def admit(folder: Path, adding: int, replaced: int) -> None:
+    """Count bytes in, or refuse what would pass the quota. Only who holds the lock of `used` may.
+
+    They are counted before they are placed, and what they replace is given back once it is gone: a crash in between
+    counts too much, never too little.
+    """
+    counted, limit = disk.count(folder), quota(folder).quota_bytes
+    if limit is not None and adding > replaced and counted + adding - replaced > limit:
         raise full()
-    # Counted before they are placed: a crash in between counts too much, never too little.
-    disk.set_count(folder, total)
+    disk.set_count(folder, counted + adding)
+
+
+def give_back(folder: Path, size: int) -> None:
+    """Count bytes out. Only who holds the lock of `used` may."""
+    if size:
+        disk.set_count(folder, max(0, disk.count(folder) - size))
 
 
 def full() -> Refused:
@@ -116,8 +126,10 @@ def place(folder: Path, key: str, arrived: Arrival) -> None:
     """The arrival is the object of this key, unless it would pass the bucket's quota."""
     target = objects.path_of(folder, key)
     with disk.locked(folder / "used"):
-        admit(folder, quota(folder), arrived.written, objects.size_of(target) or 0)
+        replaced = objects.size_of(target) or 0
+        admit(folder, arrived.written, replaced)
         put_in_place(arrived.path, target)
+        give_back(folder, replaced)
     # What makes it last is waited for outside the lock: others go on.
     disk.sync(target.parent)
     clear(arrived.path)
@@ -139,14 +151,14 @@ def put_in_place(made: Path, target: Path) -> None:
 
 def clear(path: Path) -> None:
     """What lies here, a file or a folder with files, is gone; it may have been before."""
-    try:
-        path.unlink()
-    except FileNotFoundError:
-        return
-    except IsADirectoryError:
-        for entry in list(path.iterdir()):
-            entry.unlink(missing_ok=True)
-        path.rmdir()
+    # A sweep may clear the same at the same time.
+    with contextlib.suppress(FileNotFoundError):
+        try:
+            path.unlink()
+        except IsADirectoryError:
+            for entry in list(path.iterdir()):
+                entry.unlink(missing_ok=True)
+            path.rmdir()
 
 
 def remove(folder: Path, key: str) -> bool:
@@ -158,7 +170,7 @@ def remove(folder: Path, key: str) -> bool:
         if size is None:
             return False
         target.rename(doomed)
-        disk.set_count(folder, max(0, disk.count(folder) - size))
+        give_back(folder, size)
     disk.sync(target.parent)
     clear(doomed)
     return True

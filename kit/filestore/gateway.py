@@ -34,6 +34,8 @@ THREADS = 32
 # An upload up to this size is stored in one go; a larger one passes by in pieces.
 SMALL = 1024 * 1024
 LARGEST_DOCUMENT = 2 * 1024 * 1024
+# Longer than any upload pauses.
+STRAY_SECONDS = 3600.0
 BUSY = {"store_busy": Refused(503, "SlowDown"), "store_bucket_missing": Refused(404, "NoSuchBucket")}
 
 log = logs.get("kit.filestore")
@@ -54,7 +56,29 @@ class Gateway:
             except Gone:
                 return
         elif scope["type"] == "lifespan":
-            await _live(receive, send)
+            await self._live(receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        tidying = asyncio.create_task(self._tidy())
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.shutdown":
+                tidying.cancel()
+            await send({"type": f"{message['type']}.complete"})
+            if message["type"] == "lifespan.shutdown":
+                return
+
+    async def _tidy(self) -> None:
+        """Now and then, clear what crashes left: nobody else would count those buckets anew."""
+        while True:
+            try:
+                untidy = await self._in_thread(self.store.tidy, STRAY_SECONDS)
+            except OSError as error:
+                log.warning("the disk fails", error=str(error))
+            else:
+                if untidy:
+                    log.warning("cleared what a crash left", buckets=untidy)
+            await asyncio.sleep(STRAY_SECONDS)
 
     async def _serve(self, scope: Any, body: Body, send: Send) -> None:
         if scope["path"] in {"/healthz", "/readyz"}:
@@ -152,14 +176,6 @@ def _refused(error: Exception, request_id: str) -> Refused:
         return Refused(503, "ServiceUnavailable", "The store's disk does not do what it is asked.")
     log.error("a request fails", exc_info=error, request=request_id)
     return Refused(500, "InternalError")
-
-
-async def _live(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return
 
 
 @functools.cache

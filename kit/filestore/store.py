@@ -136,6 +136,16 @@ class FileStore:
         """Remove uploads that nobody has written to for `older_than` seconds; return how many."""
         return uploads.sweep(self.folder(name), older_than)
 
+    def tidy(self, older_than: float) -> list[str]:
+        """Clear what crashes left in any bucket more than so many seconds ago, and count those buckets anew: which."""
+        untidy = []
+        for name in sorted(self.inventory()[1]):
+            with contextlib.suppress(FileNotFoundError, Unavailable):
+                if uploads.clear_strays(self.folder(name), older_than):
+                    self.recount(name)
+                    untidy.append(name)
+        return untidy
+
     def remove(self, account: str, bucket: str, fence: int = 0) -> bool:
         """The bucket with all its objects, and the account, are gone. True when there was something."""
         folder = self.folder(bucket)
@@ -151,7 +161,9 @@ class FileStore:
                 self._unclaim(key_id, account)
             if folder.exists():
                 doomed.append(folder.with_name(f".removed-{bucket}-{new_id()}"))
-                folder.rename(doomed[-1])
+                # Whoever places an object now finishes first.
+                with disk.locked(folder / "used"):
+                    folder.rename(doomed[-1])
             for path in doomed:
                 shutil.rmtree(path)
         return present

@@ -15,7 +15,7 @@ from pathlib import Path
 from uuid import UUID
 
 from kit.filestore import disk, objects
-from kit.filestore.arriving import Arrival, admit, clear, put_in_place, quota
+from kit.filestore.arriving import Arrival, admit, clear, give_back, put_in_place
 from kit.filestore.refusals import Refused, missing
 from kit.filestore.rows import Manifest
 from kit.ids import new_id
@@ -83,11 +83,13 @@ def put(folder: Path, key: str, upload: str, n: int, arrived: Arrival) -> None:
     with disk.locked(folder / "used"):
         known(folder, key, upload)
         before = [part for part in _all(path) if part.n == n]
-        admit(folder, quota(folder), arrived.written, sum(part.size for part in before))
+        replaced = sum(part.size for part in before)
+        admit(folder, arrived.written, replaced)
         arrived.path.rename(path / name)
         for part in before:
             if part.file != name:
                 (path / part.file).unlink()
+        give_back(folder, replaced)
     try:
         disk.sync(path)
     except FileNotFoundError as error:
@@ -125,11 +127,10 @@ def complete(folder: Path, key: str, upload: str, wanted: Sequence[tuple[int, st
             return _repeated(target, upload, wanted)
         chosen = _chosen(_all(path), wanted)
         manifest = Manifest(upload=upload, etag=_etag(wanted), parts=[(part.file, part.size) for part in chosen])
-        given_back = _drop_all_but(path, {part.file for part in chosen}) + (objects.size_of(target) or 0)
+        replaced = _drop_all_but(path, {part.file for part in chosen}) + (objects.size_of(target) or 0)
         disk.write(path / objects.MANIFEST, manifest)
         put_in_place(path, target)
-        if given_back:
-            disk.set_count(folder, max(0, disk.count(folder) - given_back))
+        give_back(folder, replaced)
     disk.sync(target.parent)
     clear(path)
     return manifest.etag
@@ -184,7 +185,7 @@ def _take_away(folder: Path, path: Path) -> Path:
     size = sum(part.size for part in _all(path))
     doomed = folder / "incoming" / f".gone.{new_id()}"
     path.rename(doomed)
-    disk.set_count(folder, max(0, disk.count(folder) - size))
+    give_back(folder, size)
     return doomed
 
 
@@ -212,10 +213,17 @@ def part_bytes(folder: Path) -> int:
 
 
 def sweep(folder: Path, older_than: float) -> int:
-    """Remove what nobody has written to for `older_than` seconds: uploads, and files that a crash left. How many."""
+    """Remove what nobody has written to for `older_than` seconds: uploads, and what a crash left. How many."""
+    before = time.time() - older_than
+    ended = sum(_end_stale(folder, key, upload, before) for key, upload in list(_uploads(folder)))
+    return ended + clear_strays(folder, older_than)
+
+
+def clear_strays(folder: Path, older_than: float) -> int:
+    """Remove what a crash left and nobody has written to for so many seconds, but no upload. How many."""
     before = time.time() - older_than
     going = set(_uploads(folder))
-    removed = sum(_end_stale(folder, key, upload, before) for key, upload in going)
+    removed = 0
     for path in (folder / "incoming").glob("*"):
         key, _, upload = path.name.partition(".")
         if (key, upload) not in going and _written(path) < before:
