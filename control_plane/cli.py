@@ -10,6 +10,7 @@ from control_plane.commands.operation import operation
 from control_plane.commands.organisation import organisation
 from control_plane.commands.token import token
 from control_plane.commands.upgrading import upgrade_cells
+from control_plane.commands.vault import vault
 
 EPILOG = """\
 Exit codes: 0 done; 1 the operation failed, or a verification found something; 2 wrong use; 3 refused; 4 not allowed;
@@ -27,7 +28,7 @@ def main() -> None:
     """
 
 
-for command in (up, organisation, offer, cell, operation, token, audit, staff, database):
+for command in (up, organisation, offer, cell, operation, token, audit, staff, database, vault):
     main.add_command(command)
 cell.add_command(export)
 cell.add_command(upgrade_cells, "upgrade")
