@@ -16,6 +16,7 @@ DEVELOPMENT := $(VENV)/.development-$(call hash,requirements-dev.lock pyproject.
 
 help:
 	@echo "make up      run Parvis (PARVIS_PORT moves it from 8080); Ctrl C stops it"
+	@echo "             CEPH=1 makes a new installation with a real Ceph for its files"
 	@echo "make test    set up what the tests need, and run them"
 	@echo "make check   lint, types, import contracts, templates and translations"
 	@echo "make bench   measure how fast an organisation is made"
@@ -53,19 +54,20 @@ $(DEVELOPMENT): $(RUNTIME)
 assets: $(RUNTIME)
 	@$(PY) -m kit.interface.assets
 
-up: $(RUNTIME) assets
-	@exec $(VENV)/bin/parvis up
+# CEPH=1: a new installation keeps its files in a real Ceph.
+up: $(RUNTIME) assets $(if $(filter 1 yes,$(CEPH)),ceph)
+	@PARVIS_CEPH=$(or $(CEPH),$(PARVIS_CEPH)) exec $(VENV)/bin/parvis up
 
-# A real object store for the tests. Without it, what needs it is not tested, and they say so.
+# A real object store. Without it, what needs it is not tested, and the tests say so.
 CEPH_PACKAGES := ceph-mon ceph-osd radosgw
 ceph:
 	@export PATH="$$PATH:/usr/sbin:/sbin"; \
 	have() { for program in $(CEPH_PACKAGES); do command -v $$program >/dev/null || return 1; done; }; \
 	if ! have && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  echo "Installing Ceph, on which the object store is tested …"; \
+	  echo "Installing Ceph …"; \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(CEPH_PACKAGES) >/dev/null; \
 	fi; \
-	have || echo "make: Ceph is not installed, so the object store is not tested on a real one. The cure on Debian and Ubuntu: apt-get install --no-install-recommends $(CEPH_PACKAGES)" >&2
+	have || echo "make: Ceph is not installed. The cure on Debian and Ubuntu: apt-get install --no-install-recommends $(CEPH_PACKAGES)" >&2
 
 test: $(DEVELOPMENT) assets ceph
 	@$(PY) -m pytest -m "not soak" $(ARGS)

@@ -22,8 +22,8 @@ from uuid import uuid4
 from control_plane.embedded import certificates, ports, processes
 from control_plane.embedded.ceph_programs import PATH, missing, program
 from control_plane.embedded.ceph_settings import KeyService, configuration
+from control_plane.embedded.errors import EmbeddedError
 from control_plane.embedded.house import write_private
-from control_plane.embedded.postgres import EmbeddedError
 
 ADMIN = "parvis-admin"
 ADMIN_RIGHTS = "users=*;buckets=*;metadata=*;usage=*;zone=read"
@@ -224,7 +224,7 @@ class Ceph:
 
     def start_monitor(self) -> Process:
         """Start the monitor; see `wait_for_monitor`."""
-        self._claim(self.drawn["mon_port"])
+        ports.claim(self.drawn["mon_port"], f"the object store in {self.folder}")
         return self._daemon("monitor", "ceph-mon", "-i", "a")
 
     def start_disk(self) -> Process:
@@ -235,19 +235,12 @@ class Ceph:
 
     def start_gateway(self, number: int = 0) -> Process:
         """Start a gateway; see `wait_for_gateway`."""
-        self._claim(self.drawn["gateway_ports"][number])
+        ports.claim(self.drawn["gateway_ports"][number], f"the object store in {self.folder}")
         return self._daemon(f"gateway-{number}", "radosgw", "-n", f"client.rgw.{number}")
 
     def log(self, name: str) -> Path:
         """What a daemon says: `monitor`, `disk`, `gateway-0` and so on."""
         return self.logs / f"ceph-{name}.log"
-
-    def _claim(self, port: int) -> None:
-        if not ports.is_free(port):
-            raise EmbeddedError(
-                f"Port {port} on 127.0.0.1, which the object store in {self.folder} was given, is taken by another "
-                "program. End that program and start again."
-            )
 
     def _daemon(self, name: str, command: str, *arguments: str) -> Process:
         return self._run((command, *self._conf, *arguments, "-f"), self.log(name), signal.SIGTERM)

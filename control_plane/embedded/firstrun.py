@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from control_plane import catalogue, fleet, identity, placement
 from control_plane.audit import SYSTEM
+from control_plane.embedded import stores
 from control_plane.embedded.house import House, write_private
 from control_plane.embedded.prepared import CONTROL
 from kit import logs
@@ -48,14 +49,24 @@ def ensure_database(admin_url: str, name: str, *, role: str | None = None, passw
 
 
 def ensure_cell(session: Session, vault: Vault, house: House, admin_url: str) -> None:
-    """The cell `local` with one database, and its file."""
+    """The cell `local` with its store and one database, and its file."""
+    store = stores.of(house).settings()
     if all(cell.name != CELL for cell in placement.cells(session)):
-        store = {"kind": "files", "root": str(house.store)}
         placement.add_cell(session, CELL, REGION, [], store, SYSTEM)
+    else:
+        renew_store(session, store)
     if not placement.cell(session, CELL).databases:
         address = f"{admin_url.rpartition('/')[0]}/{CELL_DATABASE}"
         placement.add_database(session, vault, CELL, address, CAPACITY, SPARES, SYSTEM)
     fleet.write_cell_file(session, vault, CELL, house.cell_file)
+
+
+def renew_store(session: Session, store: dict[str, Any]) -> None:
+    """The cell's store has the addresses of this start; what an operator added to it, such as a mirror, stays."""
+    before = placement.cell(session, CELL).store
+    if store.get("admin_key_id") == before.get("admin_key_id"):
+        store.pop("admin_secret", None)
+    placement.set_store(session, CELL, {**before, **store}, SYSTEM)
 
 
 def ensure_staff(session: Session, vault: Vault, drawn: dict[str, Any]) -> None:

@@ -12,11 +12,13 @@ from typing import IO, Any
 import pyotp
 
 from control_plane.embedded import ports
-from control_plane.embedded.postgres import EmbeddedError, new_password
+from control_plane.embedded.errors import EmbeddedError
+from control_plane.embedded.postgres import new_password
 from kit.settings import SettingError
 
 DEFAULT_PORT = 8080
 LARGE_LOG = 10_000_000
+FILES_HOST = "parvis-files.localhost"
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "PARVIS_LOG_LEVEL", "PARVIS_MAIL_FROM", "SSL_CERT_FILE")
 STAFF_EMAIL = "operator@parvis.localhost"
 
@@ -27,6 +29,14 @@ def port_from_env() -> int:
     if not given.isascii() or not given.isdigit() or not 1 <= int(given) <= 65535:
         raise SettingError("PARVIS_PORT", given, "a port number from 1 to 65535")
     return int(given)
+
+
+def ceph_from_env() -> bool:
+    """PARVIS_CEPH: whether a new installation keeps its files in a Ceph."""
+    given = os.environ.get("PARVIS_CEPH", "").strip().lower()
+    if given not in {"", "0", "no", "1", "yes"}:
+        raise SettingError("PARVIS_CEPH", given, "1 for a new installation with Ceph, 0 for one without")
+    return given in {"1", "yes"}
 
 
 def write_private(path: Path, content: str) -> None:
@@ -77,6 +87,11 @@ class House:
         """The object store's files."""
         return self.var / "store"
 
+    @property
+    def ceph(self) -> Path:
+        """The object store of an installation that was made with Ceph."""
+        return self.var / "ceph"
+
     def log(self, name: str) -> Path:
         """Where one part writes its log."""
         return self.var / "log" / f"{name}.log"
@@ -84,6 +99,11 @@ class House:
     def url(self, face: str = "") -> str:
         """The address of one face."""
         return f"http://{face + '.' if face else ''}parvis.localhost:{self.port}"
+
+    @property
+    def files_url(self) -> str:
+        """The address by which browsers reach the workspaces' files."""
+        return f"http://{FILES_HOST}:{self.port}"
 
     def urls(self) -> dict[str, str]:
         """The addresses as they stand in first-run.json."""
@@ -116,29 +136,45 @@ class House:
             if path.stat().st_size > LARGE_LOG:
                 path.rename(path.with_suffix(".log.1"))
 
-    def secrets(self) -> dict[str, Any]:
-        """What was drawn by lot at the first start: passwords, and the ports that must stay the same."""
+    @property
+    def store_kind(self) -> str | None:
+        """Where an installation keeps its files: "files" or "ceph"; None before its first start."""
+        path = self.var / "secrets.json"
+        return str(json.loads(path.read_text()).get("store", "files")) if path.exists() else None
+
+    def secrets(self, store: str = "files") -> dict[str, Any]:
+        """What was drawn by lot at the first start: passwords, and the ports that must stay the same.
+
+        What an older Parvis did not draw yet is added. `store` says where a new installation keeps its files.
+        """
         path = self.var / "secrets.json"
         if not self.master_key.exists():
             write_private(self.master_key, base64.b64encode(secrets.token_bytes(32)).decode() + "\n")
-        if path.exists():
-            known: dict[str, Any] = json.loads(path.read_text())
-            return known
-        made = {
-            "postgres_port": ports.free_port(),
-            "postgres_password": new_password(),
-            "control_password": new_password(),
-            "valkey_password": new_password(),
-            "staff_email": STAFF_EMAIL,
-            "staff_password": "-".join(secrets.token_hex(3) for _ in range(4)),
-            "staff_totp_secret": pyotp.random_base32(),
-        }
-        write_private(path, json.dumps(made, indent=2) + "\n")
+        known: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"store": store}
+        made = _drawn() | known
+        if made != known:
+            write_private(path, json.dumps(made, indent=2) + "\n")
         return made
 
 
-def environment(house: House, *, database: str, broker: str, smtp_port: int) -> dict[str, str]:
-    """What every process of the product is told."""
+def _drawn() -> dict[str, Any]:
+    store, keys, database = ports.free_ports(3)
+    return {
+        "store": "files",
+        "store_port": store,
+        "keys_port": keys,
+        "postgres_port": database,
+        "postgres_password": new_password(),
+        "control_password": new_password(),
+        "valkey_password": new_password(),
+        "staff_email": STAFF_EMAIL,
+        "staff_password": "-".join(secrets.token_hex(3) for _ in range(4)),
+        "staff_totp_secret": pyotp.random_base32(),
+    }
+
+
+def basics(house: House) -> dict[str, str]:
+    """What every process is told, also one that may know nothing of the databases."""
     kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     return {
         **kept,
@@ -146,6 +182,13 @@ def environment(house: House, *, database: str, broker: str, smtp_port: int) -> 
         "PYTHONPATH": str(Path(__file__).parents[2]),
         # By this, what a killed run left behind is known again.
         "PARVIS_UP_FOLDER": str(house.folder),
+    }
+
+
+def environment(house: House, *, database: str, broker: str, smtp_port: int) -> dict[str, str]:
+    """What the processes of the control plane and of the tenant app are told."""
+    return {
+        **basics(house),
         "PARVIS_DATABASE_URL": database,
         "PARVIS_BROKER_URL": broker,
         "PARVIS_MASTER_KEY_FILE": str(house.master_key),

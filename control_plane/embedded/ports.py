@@ -3,6 +3,8 @@
 import random
 import socket
 
+from control_plane.embedded.errors import EmbeddedError
+
 # Below the range from which the kernel takes the ports of outgoing connections, so that none of them takes ours.
 LASTING = range(15000, 31000)
 
@@ -24,3 +26,20 @@ def free_port() -> int:
         port = random.choice(LASTING)  # noqa: S311 - nothing depends on its being hard to guess
         if is_free(port):
             return port
+
+
+def free_ports(number: int) -> list[int]:
+    """So many free ports, each another."""
+    found: set[int] = set()
+    while len(found) < number:
+        found.add(free_port())
+    return list(found)
+
+
+def claim(port: int, whose: str) -> None:
+    """Stop with plain words when the port that was given for good to the server `whose` is taken."""
+    if not is_free(port):
+        raise EmbeddedError(
+            f"Port {port} on 127.0.0.1, which {whose} was given, is taken by another program. End that program and "
+            "start again."
+        )

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import psycopg
 
-from control_plane.embedded import processes
-from control_plane.embedded.ports import is_free
+from control_plane.embedded import ports, processes
+from control_plane.embedded.errors import EmbeddedError
 
 OLDEST = 18
 START_SECONDS = 120
@@ -38,10 +38,6 @@ SETTINGS = {
     "log_min_messages": "warning",
     "log_line_prefix": "%m [%p] ",
 }
-
-
-class EmbeddedError(Exception):
-    """What stops the embedded mode, in words for the one who started it."""
 
 
 def binaries(configured: str | None = None) -> Path:
@@ -141,11 +137,7 @@ class Postgres:
     def start(self) -> "subprocess.Popen[bytes]":
         """Start the server on the data folder. It is not ready yet: see `wait_until_ready`."""
         self._clear_stale_pid_file()
-        if not is_free(self.port):
-            raise EmbeddedError(
-                f"Port {self.port} on 127.0.0.1, which the database in {self.folder} was given, is taken by another "
-                "program. End that program and start again."
-            )
+        ports.claim(self.port, f"the database in {self.folder}")
         options = [f"--{name}={value}" for name, value in {**SETTINGS, **self.settings}.items()]
         return processes.start(
             [str(self.bin / "postgres"), "-D", str(self.folder), "-p", str(self.port), *options],

@@ -11,10 +11,10 @@ CONTROL = "parvis"
 READ_BY_IT = ("migrations", "control_plane/catalogue", "control_plane/embedded", "tenant_app/contract")
 
 
-def stamp() -> str:
-    """Changes when a newer Parvis may have something to prepare."""
+def stamp(house: House) -> str:
+    """Changes when a newer Parvis may have something to prepare, and with the public port, which addresses name."""
     root = Path(__file__).parents[2]
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(b"%d\0" % house.port)
     for path in sorted(file for part in READ_BY_IT for file in (root / part).rglob("*.py")):
         digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
@@ -23,12 +23,12 @@ def stamp() -> str:
 def is_prepared(house: House) -> bool:
     """Whether this very version has prepared the installation."""
     done = house.run / "prepared"
-    return house.first_run.exists() and done.exists() and done.read_text() == stamp()
+    return house.first_run.exists() and done.exists() and done.read_text() == stamp(house)
 
 
 def note_prepared(house: House) -> None:
     """Remember that this version has prepared the installation."""
-    (house.run / "prepared").write_text(stamp())
+    (house.run / "prepared").write_text(stamp(house))
 
 
 def refresh_urls(house: House) -> None:

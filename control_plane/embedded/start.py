@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from control_plane.embedded.house import House, port_from_env
-from control_plane.embedded.postgres import EmbeddedError
+from control_plane.embedded.errors import EmbeddedError
+from control_plane.embedded.house import House, ceph_from_env, port_from_env
 from kit import logs
 from kit.settings import SettingError, log_level
 
@@ -13,16 +13,17 @@ def _say(words: str) -> None:
     print(words, flush=True)  # noqa: T201 - this is a command
 
 
-def up(port: int | None = None, folder: Path | None = None) -> int:
+def up(port: int | None = None, folder: Path | None = None, *, ceph: bool = False) -> int:
     """Run the whole product in `folder` (its data in `folder/var`) until Ctrl C; the exit code.
 
-    `port` is PARVIS_PORT unless given. What keeps it from starting is told in plain words, with exit code 1.
+    `port` is PARVIS_PORT unless given. With `ceph` (or PARVIS_CEPH=1) a new installation keeps its files in a Ceph.
+    What keeps it from starting is told in plain words, with exit code 1.
     """
     # Nobody else on this machine reads what is kept here.
     os.umask(0o077)
     try:
         house = House((folder or Path.cwd()).resolve(), port or port_from_env())
-        level = log_level()
+        level, wants_ceph = log_level(), ceph or ceph_from_env()
         lock = house.open()
     except (SettingError, EmbeddedError, OSError) as error:
         _say(f"parvis up: {error}")
@@ -31,15 +32,17 @@ def up(port: int | None = None, folder: Path | None = None) -> int:
         house.turn_logs()
         with house.log("supervisor").open("a") as stream:
             logs.configure(level, process="supervisor", stream=stream)
-            return _serve(house)
+            return _serve(house, wants_ceph=wants_ceph)
 
 
-def _serve(house: House) -> int:
+def _serve(house: House, *, wants_ceph: bool) -> int:
     import uvloop
 
+    from control_plane.embedded import stores
     from control_plane.embedded.supervisor import serve
 
     try:
+        stores.settle(house, wants_ceph=wants_ceph)
         uvloop.run(serve(house, _say))
     except EmbeddedError as error:
         logs.get("supervisor").exception("the start failed")

@@ -11,19 +11,29 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from control_plane.embedded import ports, prepared, processes, valkey
+from control_plane.embedded import ports, prepared, processes, stores, valkey
 from control_plane.embedded.edge import Edge, listening
+from control_plane.embedded.errors import EmbeddedError
 from control_plane.embedded.heads import Head
-from control_plane.embedded.house import House, environment
+from control_plane.embedded.house import FILES_HOST, House, environment
 from control_plane.embedded.mail_page import MailPage
 from control_plane.embedded.mails import MailFolder, smtp
 from control_plane.embedded.parts import Part, ended
-from control_plane.embedded.postgres import EmbeddedError, Postgres
+from control_plane.embedded.postgres import Postgres
+from control_plane.embedded.programs import granian, healthy, starter
 from kit import logs
 
 READY_SECONDS = 60
 LEFTOVER_SECONDS = 8
 DATABASE_STOP_SECONDS = 60
+# Who stops last, because others stand on it; of a Ceph the disk tells the monitor that it goes.
+FOUNDATIONS = (("postgres", "valkey", "store", "keys", "ceph-gateway"), ("ceph-disk",), ("ceph-monitor",))
+FACES = {
+    "parvis.localhost": "control-plane",
+    "portal.parvis.localhost": "control-plane",
+    "mail.parvis.localhost": "mail",
+    FILES_HOST: "store",
+}
 
 log = logs.get("supervisor")
 
@@ -65,35 +75,46 @@ class Supervisor:
             await asyncio.to_thread(processes.end, left, within=LEFTOVER_SECONDS)
 
     async def _start(self, sockets: list[socket.socket], stack: AsyncExitStack) -> None:
-        drawn = self.house.secrets()
-        database = self._database(drawn)
-        broker_port = ports.free_port()
-        if not (database.folder / "PG_VERSION").exists():
-            self.say("First start: making the database …")
-        database.initialise()
-        server = self._begin("postgres", database.start, signal.SIGINT)
-        # What was written last is on its way to the disk.
-        server.stop_seconds = DATABASE_STOP_SECONDS
-        broker = self._begin("valkey", lambda: self._valkey(broker_port, drawn))
-        assert server.process is not None
-        assert broker.process is not None
-        await asyncio.to_thread(database.wait_until_ready, server.process)
-        await asyncio.to_thread(valkey.wait_until_ready, broker_port, drawn["valkey_password"], broker.process)
+        drawn, store = self.house.secrets(), stores.of(self.house)
+        storing = asyncio.create_task(store.begin(self._begin))
+        stack.push_async_callback(_cancelled, storing)
+        database, broker = await self._begin_servers(drawn)
         env = environment(
             self.house,
             database=prepared.control_url(database.port, drawn["control_password"]),
-            broker=valkey.url(broker_port, drawn["valkey_password"]),
+            broker=broker,
             smtp_port=await self._mails(stack),
         )
+        if not prepared.is_prepared(self.house):
+            # What prepares the installation tells the cell how its store is reached.
+            await storing
         await self._prepare(env, database)
+        self._backends["store"] = store.port
         edge = Edge(self._route)
         stack.push_async_callback(edge.close)
         self._begin_applications(env)
         await edge.serve(sockets)
         await self._ready()
+        await storing
         # After the applications, so that they have the processors to themselves while they load.
         self._begin_workers(env)
-        self.say(summary(self.house))
+        self.say(summary(self.house, store.words()))
+
+    async def _begin_servers(self, drawn: dict[str, Any]) -> tuple[Postgres, str]:
+        """The database and the broker's address, both ready."""
+        database, port = self._database(drawn), ports.free_port()
+        if not (database.folder / "PG_VERSION").exists():
+            self.say("First start: making the database …")
+        await asyncio.to_thread(database.initialise)
+        server = self._begin("postgres", database.start, signal.SIGINT)
+        # What was written last is on its way to the disk.
+        server.stop_seconds = DATABASE_STOP_SECONDS
+        broker = self._begin("valkey", lambda: self._valkey(port, drawn))
+        assert server.process is not None
+        assert broker.process is not None
+        await asyncio.to_thread(database.wait_until_ready, server.process)
+        await asyncio.to_thread(valkey.wait_until_ready, port, drawn["valkey_password"], broker.process)
+        return database, valkey.url(port, drawn["valkey_password"])
 
     def _database(self, drawn: dict[str, Any]) -> Postgres:
         folder, log_file = self.house.var / "postgres", self.house.log("postgres")
@@ -115,7 +136,7 @@ class Supervisor:
         for name, application in (("control-plane", "control_plane.web:app"), ("tenant-app", "tenant_app.web:app")):
             self._backends[name] = ports.free_port()
             command = granian(self._backends[name])
-            self._begin(name, self._starter(name, command, {**env, "PARVIS_SERVE": application}))
+            self._begin(name, starter(self.house, name, command, {**env, "PARVIS_SERVE": application}))
 
     def _begin_workers(self, env: dict[str, str]) -> None:
         workers = {
@@ -125,10 +146,7 @@ class Supervisor:
         }
         for name, module in workers.items():
             command = [sys.executable, "-m", *module]
-            self._begin(name, self._starter(name, command, env))
-
-    def _starter(self, name: str, command: list[str], env: dict[str, str]) -> Callable[[], Any]:
-        return lambda: processes.start(command, log=self.house.log(name), env=env, cwd=self.house.folder)
+            self._begin(name, starter(self.house, name, command, env))
 
     def _write_children(self) -> None:
         running = {part.name: part.process.pid for part in self.parts if part.process is not None}
@@ -157,7 +175,7 @@ class Supervisor:
     async def _run_preparation(self, env: dict[str, str], database: Postgres) -> None:
         admin = {"PARVIS_PORT": str(self.house.port), "PARVIS_EMBEDDED_ADMIN_URL": database.url()}
         command = [sys.executable, "-m", "control_plane.embedded.firstrun"]
-        child = self._starter("firstrun", command, {**env, **admin})()
+        child = starter(self.house, "firstrun", command, {**env, **admin})()
         try:
             code = await ended(child)
         finally:
@@ -170,58 +188,41 @@ class Supervisor:
             )
 
     def _route(self, head: Head) -> int | str:
-        faces = {"parvis.localhost": "control-plane", "portal.parvis.localhost": "control-plane"}
         if head.host in {"localhost", "127.0.0.1", "[::1]"}:
             return self.house.url() + "/"
-        if head.host == "mail.parvis.localhost":
-            return self._backends["mail"]
-        return self._backends[faces.get(head.host, "tenant-app")]
+        return self._backends[FACES.get(head.host, "tenant-app")]
 
     async def _ready(self) -> None:
-        """Wait until both applications answer."""
+        """Wait until the applications answer. A Ceph was waited for already."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + READY_SECONDS
-        for name, host in (("control-plane", "parvis.localhost"), ("tenant-app", "parvis.localhost")):
-            while not await _healthy(self._backends[name], host):
+        own_store = {part.name for part in self.parts} & {"store"}
+        for name in ("control-plane", "tenant-app", *own_store):
+            host = FILES_HOST if name == "store" else "parvis.localhost"
+            while not await healthy(self._backends[name], host):
                 if loop.time() > deadline:
                     raise EmbeddedError(f"The {name} does not answer; the reason is in {self.house.log(name)}.")
                 await asyncio.sleep(0.05)
 
     async def _stop(self) -> None:
         """In order: first who serves and works, then what they stand on."""
-        foundations = {"postgres", "valkey"}
-        await asyncio.gather(*(part.stop() for part in self.parts if part.name not in foundations))
-        await asyncio.gather(*(part.stop() for part in self.parts if part.name in foundations))
+        lowest = {name for floor in FOUNDATIONS for name in floor}
+        await asyncio.gather(*(part.stop() for part in self.parts if part.name not in lowest))
+        for floor in FOUNDATIONS:
+            await asyncio.gather(*(part.stop() for part in self.parts if part.name in floor))
         (self.house.run / "children.json").unlink(missing_ok=True)
 
 
-def granian(port: int) -> list[str]:
-    """The command that serves PARVIS_SERVE."""
-    # Backpressure counts open streams, so the default would hang everybody beyond it. A shutdown waits for none.
-    flags = "--http 1 --workers 1 --no-ws --loop uvloop --backlog 4096 --backpressure 4096 --workers-kill-timeout 3"
-    return [
-        *(sys.executable, "-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(port)),
-        *flags.split(),
-        *("--log-level", "warning", "--respawn-failed-workers", "--respawn-interval", "0.2"),
-        "control_plane.embedded.serving:app",
-    ]
+async def _cancelled(task: "asyncio.Task[None]") -> None:
+    """Go no further with what is not wanted any more."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
-async def _healthy(port: int, host: str) -> bool:
-    try:
-        async with asyncio.timeout(2):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(f"GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
-            first = await reader.readline()
-            writer.close()
-    except (OSError, TimeoutError):
-        return False
-    return b" 200 " in first
-
-
-def summary(house: House) -> str:
+def summary(house: House, store: str = "") -> str:
     """What a person wants to know next."""
     staff = json.loads(house.first_run.read_text())["staff"]
+    stored = f"\n  Files of workspaces       {store}" if store else ""
     return f"""
 Parvis runs.
 
@@ -233,7 +234,7 @@ Parvis runs.
     one-time code           parvis staff code   (now {code_now(staff["totp_secret"])})
   Operator API              {house.url("portal")}/api/v1
     token                   api_token in {house.first_run}
-  Mails it sends            {house.url("mail")}
+  Mails it sends            {house.url("mail")}{stored}
 
 Data is kept in {house.var}. Ctrl C stops everything.
 """

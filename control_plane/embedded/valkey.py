@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from control_plane.embedded import processes
-from control_plane.embedded.postgres import EmbeddedError
+from control_plane.embedded.errors import EmbeddedError
 
 START_SECONDS = 20
 

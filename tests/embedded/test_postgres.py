@@ -9,7 +9,8 @@ import psycopg
 import pytest
 
 from control_plane.embedded import ports, processes
-from control_plane.embedded.postgres import EmbeddedError, Postgres, binaries, new_password
+from control_plane.embedded.errors import EmbeddedError
+from control_plane.embedded.postgres import Postgres, binaries, new_password
 from tests.world.servers import FAST, postgres_server, stop
 
 
