@@ -1,7 +1,7 @@
 """How people sign in to one workspace, and who they are there."""
 
 from tenant_app.accounts.account import Account
-from tenant_app.accounts.desk import COOKIE, Desk, connection, csrf, desk, token_of
+from tenant_app.accounts.desk import COOKIE, Desk, connection, csrf, desk, require_session, token_of
 from tenant_app.accounts.doorway import (
     AnyRequest,
     Room,
@@ -50,6 +50,7 @@ __all__ = [
     "person",
     "record",
     "refused_form",
+    "require_session",
     "set_password",
     "setting",
     "signed_in",

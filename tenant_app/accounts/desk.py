@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
 
 from kit.credentials import cookie_name
 from kit.errors import Refusal, not_found
@@ -16,11 +18,12 @@ from tenant_app.interface import Role, Viewer
 from tenant_app.tenancy import Connection, TenantRecord, pool, read_only_refusal, tenant
 
 AnyRequest = Request[Any, Any, Any]
+AnyConnection = ASGIConnection[Any, Any, Any, Any]
 
 COOKIE = "parvis"
 
 
-def token_of(request: AnyRequest) -> str | None:
+def token_of(request: AnyConnection) -> str | None:
     """The session's token as the browser sent it."""
     return request.cookies.get(cookie_name(request.scope["scheme"], COOKIE)) or None
 
@@ -42,6 +45,12 @@ class Desk:
 def sign_in_needed() -> Refusal:
     """Nobody is signed in, or no longer."""
     return Refusal("sign_in_needed", "Please sign in: this session has ended.", status=401)
+
+
+def require_session(request: AnyConnection, _handler: BaseRouteHandler) -> None:
+    """Litestar guard for what takes JSON: nobody's body is read. Whose session it is, the desk asks."""
+    if token_of(request) is None:
+        raise sign_in_needed()
 
 
 def refuse_writes(request: AnyRequest, record: TenantRecord) -> None:

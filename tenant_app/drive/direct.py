@@ -13,7 +13,7 @@ import msgspec
 
 from kit.errors import Refusal, not_found
 from kit.ids import new_id
-from kit.s3 import Allowed, Bucket, Part
+from kit.s3 import Allowed, Bucket, Failure, Part
 from tenant_app.accounts import Desk, chore_later
 from tenant_app.drive import changes, names, parts, promises, quota
 from tenant_app.drive.arriving import PEEK, Present, is_folder_there
@@ -236,10 +236,13 @@ async def _complete(bucket: Bucket, promise: Promise) -> None:
     """Make one object of the parts, if all are there as they were said to be."""
     if promise.multipart is None:
         raise incomplete()
-    if await bucket.seen(promise.key) is not None:
-        # An earlier request got this far, and no further.
+    try:
+        found = await bucket.parts(promise.key, promise.multipart)
+    except Failure as failed:
+        # An earlier request got this far and no further, or one beside us was first: then the object is there.
+        if failed.code != "NoSuchUpload":
+            raise
         return
-    found = await bucket.parts(promise.key, promise.multipart)
     sizes = [parts.size_of(n, promise.size, promise.part) for n in range(1, promise.count + 1)]
     if [(part.n, part.size) for part in found] != list(enumerate(sizes, 1)):
         raise incomplete()

@@ -10,7 +10,7 @@ from litestar.params import FromPath, JSONBody
 from kit.errors import Refusal
 from kit.interface import locale_of, translator
 from kit.s3 import Allowed
-from tenant_app.accounts import AnyRequest, Room, desk
+from tenant_app.accounts import AnyRequest, Room, desk, require_session
 from tenant_app.drive import direct
 from tenant_app.drive.arriving import Arrivals, Arrived
 from tenant_app.drive.direct import PartWish, Wanted
@@ -60,6 +60,8 @@ def _call(allowed: Allowed | None) -> dict[str, Any] | None:
 
 class Transfers(Room):
     """Whoever may add files in a space. An upload is its sender's own."""
+
+    guards = [require_session]  # noqa: RUF012 - Litestar's way
 
     @post("/drive/{where:uuid}/uploads", admits=Role.GUEST, status_code=201, request_max_body_size=LARGEST)
     async def begin(self, request: AnyRequest, where: FromPath[UUID], data: JSONBody[Beginning]) -> dict[str, Any]:

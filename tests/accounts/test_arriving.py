@@ -48,7 +48,7 @@ def test_an_expired_ticket_is_refused_in_the_reader_s_language(house: House) -> 
 
 def test_tickets_of_other_tenants_hosts_keys_and_purposes_are_refused_alike(house: House) -> None:
     record, other = house.workspace(), house.workspace()
-    foreign_key = House(house.cell, house.folder, house.port, house.process, new_key())
+    foreign_key = House(house.cell, house.folder, house.store, house.port, house.process, new_key())
     tickets = [
         house.ticket(other),
         house.ticket(record, host=other.hosts[0]),

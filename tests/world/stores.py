@@ -9,17 +9,21 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import requests
-from tests.filestore.gateway import running_gateway
 
 from kit.filestore import FileStore
 from kit.s3 import Bucket, Client, Signer
+from tests.filestore.gateway import running_gateway
 
 T = TypeVar("T")
-KEY_ID = "KEY"
 SECRET = "s" * 40
 CORS = """<CORSConfiguration><CORSRule><AllowedOrigin>{origin}</AllowedOrigin><AllowedMethod>PUT</AllowedMethod>
 <AllowedMethod>GET</AllowedMethod><AllowedMethod>HEAD</AllowedMethod><AllowedHeader>*</AllowedHeader>
 <ExposeHeader>ETag</ExposeHeader></CORSRule></CORSConfiguration>"""
+
+
+def key_id_of(name: str) -> str:
+    """The id of an account's key: each has its own."""
+    return f"K{name[-16:].upper()}"
 
 
 class Store(Protocol):
@@ -81,9 +85,10 @@ class Files:
     gateway: Any
 
     def open(self, name: str, *, quota: int | None, origin: str) -> str:
-        self.administrator.ensure_account(name, {KEY_ID: SECRET})
+        key_id = key_id_of(name)
+        self.administrator.ensure_account(name, {key_id: SECRET})
         self.administrator.ensure_bucket(name, name, quota, [origin])
-        return KEY_ID
+        return key_id
 
     def mode(self, name: str, mode: str) -> None:
         self.administrator.ensure_mode(name, mode)  # type: ignore[arg-type]
@@ -111,7 +116,7 @@ class Ceph:
         return answer
 
     def open(self, name: str, *, quota: int | None, origin: str) -> str:
-        key_id = f"K{name[-16:].upper()}"
+        key_id = key_id_of(name)
         self.admin("PUT", "/user", **{"uid": name, "display-name": name, "generate-key": "false", "max-buckets": "1"})
         key = {"key": "", "uid": name, "access-key": key_id, "secret-key": SECRET, "generate-key": "false"}
         self.admin("PUT", "/user", **key)
