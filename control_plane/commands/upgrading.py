@@ -33,8 +33,11 @@ def upgrade_cells(context: Context, name: str | None) -> None:
     """
     from control_plane import fleet
     from control_plane.placement import Databases
+    from kit import logs
     from kit.db import transaction, vault_of
 
+    # On stderr, so that stdout stays the result's.
+    logs.configure("ERROR", process="parvis")
     with installation() as engine:
         with transaction(engine) as session:
             databases = Databases(vault_of(session))

@@ -19,6 +19,13 @@ Connection = psycopg.Connection[TupleRow]
 _ENGINES: dict[str, Engine] = {}
 _LOCK = threading.Lock()
 
+# Somebody else was at it, or this process slept in the midst: the next try finds it free.
+BUSY = (
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+)
+
 # Statements of the control plane are short. Building and dropping a slot are the longest, and wait for no one long.
 OPTIONS = "-c statement_timeout=60000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=60000"
 
@@ -90,7 +97,7 @@ def transaction(url: str) -> Iterator[Connection]:
     try:
         yield connection
         connection.commit()
-    except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
+    except BUSY as error:
         raise Unavailable("cell_busy", str(error)) from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise Unavailable("cell_unreachable", str(error)) from error

@@ -26,7 +26,6 @@ COLLISIONS = (
     psycopg.errors.InternalError_,
 )
 TRIES = 5
-IN_USE = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
 
 HEALTH = """
 select current_setting('server_version_num')::int, (select count(*) from directory.slot),
@@ -77,8 +76,8 @@ class CellDatabase:
         try:
             return preparation.upgrade_directory(self.url, force=force)
         except (psycopg.OperationalError, sqlalchemy.exc.OperationalError) as error:
-            cause = getattr(error, "orig", error)
-            raise Unavailable("cell_busy" if isinstance(cause, IN_USE) else "cell_unreachable", str(error)) from error
+            busy = isinstance(getattr(error, "orig", error), connections.BUSY)
+            raise Unavailable("cell_busy" if busy else "cell_unreachable", str(error)) from error
 
     def upgrade(self, seconds: float | None = None, limit: int | None = None) -> Upgraded:
         """Bring slots that are behind to this release, spares first; each whole or not at all, and nobody waits long.

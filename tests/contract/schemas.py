@@ -1,0 +1,71 @@
+"""Schemas of releases before and after this one, and what slots really look like."""
+
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+
+from migrations.tenant import CompiledSchema, Revision, compiled
+from migrations.tenant.grants import ROWS
+from tenant_app.contract import CellDatabase
+from tests.world.cells import Cell
+
+FIRST = compiled().revisions[0].version
+TO_COME = (
+    "CREATE TABLE probe (id UUID NOT NULL, node_id UUID REFERENCES node (id), PRIMARY KEY (id));",
+    "ALTER TABLE node ADD COLUMN probed BOOLEAN DEFAULT false NOT NULL;",
+    "CREATE INDEX node_probed ON node (probed);",
+)
+COLUMNS = r"""
+select n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull
+from pg_namespace n join pg_class c on c.relnamespace = n.oid and c.relkind = 'r'
+join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+where n.nspname like 'slot\_%'
+"""
+
+Shape = frozenset[tuple[object, ...]]
+
+
+def next_release() -> CompiledSchema:
+    """A release after this one: a new table, a new column, a new index."""
+    now = compiled()
+    return CompiledSchema((*now.revisions, Revision("to_come", TO_COME)), {**now.tables, "probe": ROWS})
+
+
+def broken_release() -> CompiledSchema:
+    """A release whose last revision runs on no slot."""
+    now = compiled()
+    return CompiledSchema((*now.revisions, Revision("broken", ("ALTER TABLE nowhere ADD COLUMN x INT;",))), now.tables)
+
+
+def of_release(cell: Cell, schema: CompiledSchema) -> CellDatabase:
+    """The same database in the hands of another release."""
+    return CellDatabase(cell.admin_url, schema)
+
+
+def first_release(cell: Cell) -> CellDatabase:
+    return of_release(cell, compiled().up_to(FIRST))
+
+
+def build(database: CellDatabase, count: int) -> None:
+    """So many spares, by four builders."""
+    each, more = divmod(count, 4)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(database.build_slots, [each + (number < more) for number in range(4)]))
+
+
+def versions(cell: Cell) -> dict[str, str]:
+    """What the central table says of each slot."""
+    return dict(cell.sql("select name, schema_version from directory.slot"))
+
+
+def shapes(cell: Cell) -> dict[str, Shape]:
+    """What each slot really is: every column of every table."""
+    found: dict[str, set[tuple[object, ...]]] = defaultdict(set)
+    for slot, *column in cell.sql(COLUMNS):
+        found[slot].add(tuple(column))
+    return {slot: frozenset(columns) for slot, columns in found.items()}
+
+
+def halves(cell: Cell, models: dict[str, Shape]) -> dict[str, str]:
+    """Slots that are not what the central table says, by its word; `models` has the shape of each version."""
+    real = shapes(cell)
+    return {slot: version for slot, version in versions(cell).items() if real[slot] != models[version]}

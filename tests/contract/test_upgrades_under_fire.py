@@ -1,0 +1,258 @@
+"""Upgrades are killed, frozen and stood in the way of while people work: none half, none stuck, nobody waits long."""
+
+import asyncio
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import asyncpg
+import psycopg
+import pytest
+
+from kit.errors import Unavailable
+from migrations.tenant import compiled
+from tenant_app.contract import TenantRecord, connections
+from tenant_app.contract.upgrading import LOCK_SECONDS, Upgrading
+from tests.contract.schemas import FIRST, Shape, build, first_release, halves, shapes, versions
+from tests.contract.traffic import Traffic, traffic
+from tests.world.cells import Cell, fresh_database, run
+from tests.world.servers import postgres_server
+
+NEWEST = compiled().version
+
+
+@pytest.fixture
+def cell(postgres: str) -> Iterator[Cell]:
+    with fresh_database(postgres) as url:
+        made = Cell(url)
+        yield made
+        made.close()
+
+
+def models(cell: Cell) -> dict[str, Shape]:
+    """What a slot of each version looks like."""
+    first, now = first_release(cell).build_slots(1)[0], cell.database.build_slots(1)[0]
+    found = shapes(cell)
+    return {FIRST: found[first], NEWEST: found[now]}
+
+
+def kill_an_upgrader(cell: Cell, chance: random.Random) -> bool:
+    """Let a process upgrade for a moment and kill it; whether it was killed before its end."""
+    command = [sys.executable, "-m", "tests.contract.upgrader", cell.admin_url]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.stdin.write("\n")
+    process.stdin.flush()
+    time.sleep(chance.uniform(0.01, 0.12))
+    process.kill()
+    process.communicate()
+    return process.returncode == -signal.SIGKILL
+
+
+def upgrade_under_fire(cell: Cell, slots: int, tenants: int, kills: int) -> Traffic:
+    """So many kills, then one upgrade to the end, all under traffic; what people met meanwhile."""
+    shape = models(cell)
+    build(first_release(cell), slots - 2)
+    records = [cell.tenant() for _ in range(tenants)]
+    chance = random.Random(20261201)
+
+    def torment() -> None:
+        killed = 0
+        for _ in range(kills):
+            killed += kill_an_upgrader(cell, chance)
+            assert halves(cell, shape) == {}
+        assert killed >= kills // 2
+        behind = list(versions(cell).values()).count(FIRST)
+        started = time.monotonic()
+        done = cell.database.upgrade()
+        print(f"{behind} upgraded at {behind / (time.monotonic() - started):.0f} slots/s under traffic")
+        while done.locked:
+            done = cell.database.upgrade()
+        assert (done.failed, done.behind) == ({}, 0)
+
+    async def work() -> Traffic:
+        async with traffic(cell, records) as people:
+            await asyncio.to_thread(torment)
+        return people
+
+    met = run(work())
+    assert halves(cell, shape) == {}
+    assert set(versions(cell).values()) == {NEWEST}
+    assert all(cell.database.inspect(record.organisation_id).drift == () for record in records[:20])
+    return met
+
+
+@pytest.mark.timeout(300)
+def test_three_hundred_slots_are_upgraded_under_kill_9_and_nobody_who_works_there_notices(cell: Cell) -> None:
+    met = upgrade_under_fire(cell, slots=300, tenants=60, kills=6)
+    print(f"{met.done} rounds of work, the slowest {met.slowest:.2f} s")
+    assert met.errors == []
+    assert met.done > 50
+    assert met.slowest < 2
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_two_thousand_slots_are_upgraded_under_kill_9(cell: Cell) -> None:
+    met = upgrade_under_fire(cell, slots=2000, tenants=400, kills=40)
+    print(f"{met.done} rounds of work, the slowest {met.slowest:.2f} s")
+    assert met.errors == []
+    assert met.slowest < 2
+
+
+def test_without_a_transaction_of_its_own_a_kill_leaves_a_slot_half_made_and_stuck(cell: Cell) -> None:
+    """The control: the same statements one by one, the version after them, and a kill between."""
+    shape = models(cell)
+    slot = next(slot for slot, version in versions(cell).items() if version == FIRST)
+    with psycopg.connect(cell.admin_url, autocommit=True) as connection:
+        connection.execute(f"set search_path = {slot}".encode())
+        connection.execute(compiled().revisions[1].statements[0].encode())
+    assert halves(cell, shape) == {slot: FIRST}
+    assert list(cell.database.upgrade().failed) == [slot]
+
+
+def test_a_server_that_is_killed_in_the_midst_comes_back_with_every_slot_whole(tmp_path_factory) -> None:
+    folder: Path = tmp_path_factory.mktemp("killed")
+    for parent in (folder, *folder.parents[:2]):
+        parent.chmod(0o755)
+    with postgres_server(folder, fsync="on") as server, fresh_database(server.url) as url:
+        cell = Cell(url)
+        shape = models(cell)
+        build(first_release(cell), 60)
+        with ThreadPoolExecutor(1) as threads:
+            upgrade = threads.submit(cell.database.upgrade)
+            while NEWEST not in list(versions(cell).values())[2:]:
+                time.sleep(0.005)
+            server.process.kill()
+            with pytest.raises(Unavailable, match="cell_unreachable"):
+                upgrade.result()
+        server.restart()
+        assert halves(cell, shape) == {}
+        left = list(versions(cell).values()).count(FIRST)
+        assert cell.database.upgrade().upgraded == left
+        assert halves(cell, shape) == {}
+        cell.close()
+
+
+@contextmanager
+def held(cell: Cell, table: str, seconds: float) -> Iterator[None]:
+    """Somebody reads a table, and keeps his transaction open for so long."""
+
+    def hold() -> None:
+        with psycopg.connect(cell.admin_url) as connection:
+            connection.execute(f"select count(*) from {table}".encode())
+            time.sleep(seconds)
+
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(hold)
+        time.sleep(0.2)
+        yield
+
+
+def wait_of_a_reader(cell: Cell, table: str) -> float:
+    with psycopg.connect(cell.admin_url) as connection:
+        started = time.monotonic()
+        connection.execute(f"select count(*) from {table}".encode())
+        return time.monotonic() - started
+
+
+def longest_wait(cell: Cell, record: TenantRecord, lock_seconds: float | None) -> float:
+    """How long a reader waits who comes after an upgrade that waits for another reader."""
+    with held(cell, f"{record.slot}.version", 4), ThreadPoolExecutor(2) as threads:
+        upgrading = Upgrading(cell.admin_url, cell.database.names, compiled(), lock_seconds or 1e4)
+        upgrade = threads.submit(upgrading.round, None, None)
+        time.sleep(0.2)
+        # `upload` is altered before `version`: its lock is held while the other is waited for.
+        waits = threads.map(lambda name: wait_of_a_reader(cell, f"{record.slot}.{name}"), ["upload", "version"])
+        longest = max(waits)
+        assert upgrade.result().locked == (1 if lock_seconds else 0)
+    return longest
+
+
+def test_who_works_waits_two_seconds_at_most_for_an_upgrade_that_waits_for_another(cell: Cell) -> None:
+    build(first_release(cell), 1)
+    record = cell.tenant()
+    assert longest_wait(cell, record, lock_seconds=LOCK_SECONDS) < 2
+    assert versions(cell) == {record.slot: FIRST}
+    assert cell.database.upgrade().upgraded == 1
+
+
+def test_without_a_limit_he_waits_as_long_as_the_other_reads(cell: Cell) -> None:
+    """The control of the test above."""
+    build(first_release(cell), 1)
+    assert longest_wait(cell, cell.tenant(), lock_seconds=None) > 3
+
+
+def work_crosswise(cell: Cell, lock_seconds: float) -> int:
+    """Somebody has read `version` and now reads `upload`; an upgrade holds the one and wants the other."""
+    record = cell.tenant()
+    upgrading = Upgrading(cell.admin_url, cell.database.names, compiled(), lock_seconds)
+    with psycopg.connect(cell.admin_url) as reader, ThreadPoolExecutor(1) as threads:
+        reader.execute(f"select count(*) from {record.slot}.version".encode())
+        upgrade = threads.submit(upgrading.round, None, None)
+        time.sleep(0.3)
+        reader.execute(f"select count(*) from {record.slot}.upload".encode())
+        return upgrade.result().locked
+
+
+def test_where_an_upgrade_and_a_person_wait_for_each_other_the_upgrade_gives_way(cell: Cell) -> None:
+    build(first_release(cell), 1)
+    assert work_crosswise(cell, LOCK_SECONDS) == 1
+    assert cell.database.upgrade().upgraded == 1
+
+
+def test_an_upgrade_with_more_patience_than_postgresql_ends_the_person_s_work(cell: Cell) -> None:
+    """The control of the test above."""
+    build(first_release(cell), 1)
+    with pytest.raises(psycopg.errors.DeadlockDetected):
+        work_crosswise(cell, 10)
+
+
+def test_an_upgrader_that_freezes_gives_the_slot_back_within_two_seconds(cell: Cell) -> None:
+    build(first_release(cell), 1)
+    record = cell.tenant()
+    upgrading = Upgrading(cell.admin_url, cell.database.names, compiled())
+
+    def upgrade_and_freeze() -> None:
+        with connections.transaction(cell.admin_url) as connection:
+            assert upgrading.one(connection, record.slot)
+            # Frozen here: everything is done but the commit.
+            assert wait_of_a_reader(cell, f"{record.slot}.upload") < 2
+
+    with pytest.raises(Unavailable, match="cell_busy"):
+        upgrade_and_freeze()
+    assert versions(cell) == {record.slot: FIRST}
+    assert cell.database.upgrade().upgraded == 1
+
+
+def test_prepared_statements_that_name_their_columns_survive_an_upgrade_in_the_midst(cell: Cell) -> None:
+    async def work() -> None:
+        connection = await asyncpg.connect(cell.app_url, statement_cache_size=400)
+        build(first_release(cell), 1)
+        slot = (await asyncio.to_thread(cell.tenant)).slot
+
+        async def ask(statement: str) -> None:
+            async with connection.transaction():
+                await connection.execute(f"set local role {slot}; set local search_path = {slot}, pg_temp")
+                for _ in range(3):
+                    await connection.fetch(statement)
+
+        named, starred = "select id, name, multipart from upload", "select * from upload"
+        await ask(named)
+        await ask(starred)
+        assert (await asyncio.to_thread(cell.database.upgrade)).upgraded == 1
+        await ask(named)
+        # The control: what leaves the columns to the table fails once.
+        with pytest.raises(asyncpg.InvalidCachedStatementError):
+            await ask(starred)
+        await connection.close()
+
+    run(work())
