@@ -19,8 +19,8 @@ from tenant_app.contract.connections import Connection
 from tenant_app.contract.preparation import Names
 from tenant_app.contract.records import Upgraded, slot_name
 
-# For all locks of a slot together. Less than PostgreSQL's `deadlock_timeout` (1 s): where an upgrade and a person wait for
-# each other, the upgrade has given up before PostgreSQL looks for a victim, who would be the person.
+# For all locks of a slot together. Less than PostgreSQL's `deadlock_timeout` (1 s): where an upgrade and a person wait
+# for each other, the upgrade has given up before PostgreSQL looks for a victim, who would be the person.
 LOCK_SECONDS = 0.7
 # On a disk of its own speed, two wait for the same flush as one does; four share it.
 AT_ONCE = 4
