@@ -5,12 +5,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from kit.filestore import disk, signatures
-from kit.filestore.asking import Request
-from kit.filestore.refusals import Refused, denied, missing
+from kit.filestore.asking import READING, Request
+from kit.filestore.refusals import Refused, denied, malformed, missing
 from kit.filestore.rows import Account, BucketRow
 from kit.filestore.store import FileStore
-
-READING = frozenset({"GET", "HEAD"})
 
 
 @dataclass(frozen=True)
@@ -35,6 +33,7 @@ def admit(store: FileStore, request: Request) -> Open:
     if row is None:
         raise missing("NoSuchBucket")
     _allow(request, holder, owner)
+    _check_key(request)
     return Open(store.folder(request.bucket), row)
 
 
@@ -50,3 +49,12 @@ def _allow(request: Request, holder: Account, owner: Account | None) -> None:
         raise denied("The bucket is another account's.")
     if holder.mode == "read_only" and request.method not in READING:
         raise denied("The account may only read.")
+
+
+def _check_key(request: Request) -> None:
+    """Keys are UUIDs; no other becomes part of a path."""
+    if not request.key or disk.OBJECT.fullmatch(request.key):
+        return
+    if request.method in READING:
+        raise missing("NoSuchKey")
+    raise malformed("Keys are UUIDs.")

@@ -7,6 +7,8 @@ from urllib.parse import unquote, unquote_plus
 
 from kit.filestore.refusals import Refused, malformed, unbuilt
 
+READING = frozenset({"GET", "HEAD"})
+CONDITIONS = frozenset({"if-match", "if-none-match", "if-modified-since", "if-unmodified-since"})
 MOST_BYTES = 5 * 1024**3
 KNOWN_AMZ = frozenset({"x-amz-content-sha256", "x-amz-date", "x-amz-user-agent", "x-amz-checksum-sha256"})
 
@@ -87,6 +89,8 @@ ONCE = frozenset({"host", "authorization", "content-length", "content-md5", "con
 
 def check_headers(request: Request) -> None:
     """Refuse what would change the meaning of a request and is not built, rather than leave it out in silence."""
+    if request.method not in READING and CONDITIONS & request.headers.keys():
+        raise unbuilt("Only reading can be made to depend on a condition.")
     for name in request.headers:
         if name.startswith("x-amz-server-side-encryption"):
             raise unbuilt("This store has no tenant keys: it cannot encrypt by key (x-amz-server-side-encryption).")

@@ -66,7 +66,7 @@ class Body:
         return pieces
 
     async def drain(self) -> None:
-        """Let the rest come, within reason: a client that still sends would not read why it was refused."""
+        """Let the rest come, within reason: a client that is cut off while it sends does not read what it was told."""
         left = MOST_DRAINED
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_SECONDS):

@@ -86,6 +86,7 @@ class Gateway:
         else:
             answer = await self._answer(scope, body)
         await sending.send(answer, send, bare=scope["method"] == "HEAD", in_thread=self._in_thread)
+        await body.drain()
 
     def _health(self) -> Answer:
         well = self.store.root.is_dir()
@@ -110,7 +111,6 @@ class Gateway:
             raise
         except Exception as error:  # noqa: BLE001 - every failure has an answer
             answer = answers.refusal(_refused(error, request_id), scope["path"], request_id)
-            await body.drain()
         if request is not None and "origin" in request.headers:
             told = await self._in_thread(cors.headers, self.store, request)
             answer = replace(answer, headers={**told, **answer.headers})
@@ -121,7 +121,6 @@ class Gateway:
             return await self._in_thread(cors.preflight, self.store, request)
         asking.check_headers(request)
         operation = routes.find(request)
-        routes.check_key(request)
         if operation.run is None:
             return await self._take(request, body)
         pieces = await body.whole(LARGEST_DOCUMENT)

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kit.filestore import disk, reading, writing
+from kit.filestore import reading, writing
 from kit.filestore.access import Open
 from kit.filestore.answers import Answer
 from kit.filestore.asking import Request
-from kit.filestore.refusals import Refused, malformed, unbuilt
+from kit.filestore.refusals import unbuilt
 from kit.filestore.signatures import QUERY
 
 Run = Callable[[Open, Request, bytes], Answer]
@@ -55,12 +55,3 @@ def find(request: Request) -> Operation:
         if one.method == request.method and one.keyed == keyed and one.must <= names <= one.must | one.may:
             return one
     raise unbuilt(f"{request.method} with {', '.join(sorted(names)) or 'no parameters'} is not built.")
-
-
-def check_key(request: Request) -> None:
-    """Refuse a key that cannot be in this store: keys are UUIDs."""
-    if not request.key or disk.OBJECT.fullmatch(request.key):
-        return
-    if request.method in {"GET", "HEAD"}:
-        raise Refused(404, "NoSuchKey", "Keys are UUIDs.")
-    raise malformed("Keys are UUIDs.")
