@@ -82,9 +82,19 @@ class Admin:
             if user is not None and any(held.access_key == key_id for held in user.keys):
                 raise
 
-    def limit_buckets(self, account: str) -> None:
-        """The user may own one bucket; with 0 it could own any number."""
-        self.gateway.admin("POST", "user", uid=account, max_buckets=1)
+    def works(self, account: str, key_id: str) -> bool:
+        """Whether the gateway knows a key at the door for this user's; that it lists it is not enough."""
+        try:
+            answer = self.gateway.admin("GET", "user", access_key=key_id)
+        except Failure as failure:
+            if failure.code in {"AccessDenied", "InvalidAccessKeyId", "NoSuchUser"}:
+                return False
+            raise
+        return msgspec.json.decode(answer, type=rows.User).user_id == account
+
+    def limit_buckets(self, account: str, most: int = 1) -> None:
+        """The user may own so many buckets; with 0 it could own any number."""
+        self.gateway.admin("POST", "user", uid=account, max_buckets=most)
 
     def set_mode(self, account: str, mode: Mode) -> None:
         """The user stands like this from its next request on, with what it signed before too."""
@@ -116,6 +126,13 @@ class Admin:
                 return None
             raise
         return msgspec.json.decode(answer, type=rows.BucketInfo)
+
+    def bucket_of(self, account: str, name: str) -> rows.BucketInfo | None:
+        """The bucket, where it is there and linked to its owner."""
+        answer = self.gateway.admin("GET", "bucket", uid=account, stats="true")
+        return next(
+            (one for one in msgspec.json.decode(answer, type=list[rows.BucketInfo]) if one.bucket == name), None
+        )
 
     def buckets_of(self, account: str) -> list[str]:
         """The names of a user's buckets; of an unknown user there are none."""

@@ -5,14 +5,14 @@ calls for one account go one after the other: keys that are added at the same mo
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 
 from control_plane.storage import allowance, errors, rows
 from control_plane.storage.admin import Admin
-from control_plane.storage.emptying import Emptying
+from control_plane.storage.bucket import OwnedBucket
+from control_plane.storage.emptying import BITE_SECONDS, Emptying
 from control_plane.storage.gateway import Gateway
 from control_plane.storage.inspecting import inspect
 from control_plane.storage.store import AccessKey, BucketWish, Check, Mode, Usage
@@ -21,11 +21,6 @@ from kit.s3 import Failure
 
 LONGEST_WAIT = 20.0
 LOCKS = 256
-# What a frozen account's key is told, and what one is told that has its bucket already.
-FROZEN = frozenset({"AccessDenied", "UserSuspended"})
-THERE = frozenset({"TooManyBuckets", "BucketAlreadyExists", "BucketAlreadyOwnedByYou"})
-NEVER_SET = frozenset({"NoSuchCORSConfiguration", "NoSuchLifecycleConfiguration"})
-UNKNOWN = frozenset({"NotImplemented", "MethodNotAllowed"})
 
 
 class CephObjectStore:
@@ -33,6 +28,7 @@ class CephObjectStore:
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
+        self.bite_seconds = BITE_SECONDS
         self._admin = Admin(gateway)
         self._locks = tuple(threading.Lock() for _ in range(LOCKS))
         # Accounts that were made here and have no bucket yet: it need not be looked for.
@@ -65,120 +61,39 @@ class CephObjectStore:
             return self._reconcile(user, keys)
 
     def _reconcile(self, user: rows.User, keys: Sequence[AccessKey]) -> bool:
-        held = {key.access_key: key.secret_key for key in user.keys}
-        # A secret that is kept back from us cannot be compared.
-        missing = [key for key in keys if key.key_id not in held or held[key.key_id] not in {key.secret, ""}]
-        extra = held.keys() - {key.key_id for key in keys}
-        capped = user.max_buckets != 1
+        extra = {held.access_key for held in user.keys} - {key.key_id for key in keys}
         # New keys first: there must be one that works at every moment.
-        for key in missing:
-            self._admin.add_key(user.user_id, key)
+        changes = [self._hold(user, key) for key in keys]
         for key_id in sorted(extra):
             self._admin.remove_key(user.user_id, key_id)
-        if capped:
+        if user.max_buckets != 1:
             self._admin.limit_buckets(user.user_id)
-        return bool(missing or extra or capped)
+        return any(changes) or bool(extra) or user.max_buckets != 1
+
+    def _hold(self, user: rows.User, key: AccessKey) -> bool:
+        """The account holds this key, and it works; whether that had to be made so."""
+        held = {one.access_key: one.secret_key for one in user.keys}
+        # A secret that is kept back from us cannot be compared.
+        missing = key.key_id not in held or held[key.key_id] not in {key.secret, ""}
+        if missing:
+            self._admin.add_key(user.user_id, key)
+        if self._admin.works(user.user_id, key.key_id):
+            return missing
+        # A gateway that is killed while it writes a key leaves it listed and unknown. Writing it again is not enough.
+        self._admin.remove_key(user.user_id, key.key_id)
+        self._admin.add_key(user.user_id, key)
+        return True
 
     def ensure_bucket(self, bucket: str, account: str, key: AccessKey, wish: BucketWish, fence: int) -> bool:  # noqa: ARG002
         """See `ObjectStore`."""
         with self._alone(account, bucket):
-            info = None if self._is_new(account) else self._admin.bucket(bucket)
-            if info is None and self._made(bucket, account, key):
-                self._equip(bucket, account, key, wish)
-                return True
-            info = info or self._admin.bucket(bucket)
-            if info is None:
-                raise errors.other_bucket()
-            if info.owner != account:
-                raise errors.bucket_taken()
-            # Nobody waits for the last resort when a bucket is made: the first look sets it, and that is no drift.
-            self._ensure_lifecycle(bucket, account, key)
-            changed = self._ensure_quota(bucket, account, info.bucket_quota, wish.quota_bytes)
-            return self._ensure_part(bucket, account, key, rows.cors(sorted(wish.origins))) or changed
+            return OwnedBucket(self.gateway, bucket, account, key).ensure(wish, new=self._is_new(account))
 
     def _is_new(self, account: str) -> bool:
         """Whether its bucket is made for the first time; said once."""
         new = account in self._new
         self._new.discard(account)
         return new
-
-    def _made(self, bucket: str, account: str, key: AccessKey) -> bool:
-        """Whether this made the bucket; not so where there is one, be it by our own lost answer."""
-        try:
-            self._though_frozen(account, partial(self.gateway.owner, key, "PUT", f"/{bucket}"))
-        except Failure as failure:
-            if failure.code not in THERE:
-                raise
-            return False
-        return True
-
-    def _equip(self, bucket: str, account: str, key: AccessKey, wish: BucketWish) -> None:
-        """What a new bucket needs: there is nothing to be looked at first."""
-        if wish.quota_bytes is not None:
-            self._admin.set_quota(bucket, account, allowance.hard_kib(wish.quota_bytes))
-        if wish.origins:
-            self._write_part(bucket, account, key, rows.cors(sorted(wish.origins)))
-
-    def _ensure_quota(self, bucket: str, account: str, found: rows.Quota, sold: int | None) -> bool:
-        if sold is None:
-            if not found.enabled:
-                return False
-            self._admin.lift_quota(bucket, account)
-            return True
-        wanted = allowance.hard_kib(sold)
-        if found.enabled and found.max_objects < 0 and found.max_size == wanted * allowance.KIB:
-            return False
-        self._admin.set_quota(bucket, account, wanted)
-        return True
-
-    def _ensure_lifecycle(self, bucket: str, account: str, key: AccessKey) -> None:
-        try:
-            self._ensure_part(bucket, account, key, rows.lifecycle())
-        except Failure as failure:
-            # A gateway that has no such rules: our own sweep does without.
-            if failure.code not in UNKNOWN:
-                raise
-
-    def _ensure_part(self, bucket: str, account: str, key: AccessKey, part: rows.Part) -> bool:
-        found = self._part(bucket, key, part.name)
-        # Nobody can use the bucket of a suspended account: it waits until the account is opened.
-        if found is None or part.is_met_by(found):
-            return False
-        self._write_part(bucket, account, key, part)
-        return True
-
-    def _write_part(self, bucket: str, account: str, key: AccessKey, part: rows.Part) -> None:
-        method = "PUT" if part.wanted else "DELETE"
-        write = partial(self.gateway.owner, key, method, f"/{bucket}", {part.name: ""}, part.wanted)
-        self._though_frozen(account, write)
-
-    def _part(self, bucket: str, key: AccessKey, part: str) -> bytes | None:
-        """A sub-resource, empty where there is none, None while the account is suspended."""
-        try:
-            return self.gateway.owner(key, "GET", f"/{bucket}", {part: ""})
-        except Failure as failure:
-            if failure.code in NEVER_SET:
-                return b""
-            if failure.code == "UserSuspended":
-                return None
-            raise
-
-    def _though_frozen(self, account: str, act: Callable[[], bytes]) -> None:
-        """Do what needs an open account; a frozen one is opened for this moment, without the right to delete."""
-        try:
-            act()
-            return
-        except Failure as failure:
-            if failure.code not in FROZEN:
-                raise
-            user = self._admin.known(account)
-            if user.stands("open"):
-                raise
-        self._admin.set_operations(account, "read, write")
-        try:
-            act()
-        finally:
-            self._admin.set_mode(account, user.mode)
 
     def ensure_mode(self, account: str, mode: Mode, fence: int) -> bool:  # noqa: ARG002 - see above
         """See `ObjectStore`."""
@@ -210,32 +125,31 @@ class CephObjectStore:
             info, user = self._admin.bucket(bucket), self._admin.user(account)
             if info is None and user is None:
                 return False
-            self._guard(bucket, account, info)
-            if info is not None:
-                self._remove_bucket(bucket, account, key, user)
+            if info is not None and info.owner != account:
+                raise errors.bucket_taken()
+            listed = set(self._admin.buckets_of(account))
+            if listed - {bucket}:
+                raise errors.other_bucket()
+            if info is not None or listed:
+                self._remove_bucket(bucket, account, key, user, whole=info is not None and bool(listed))
             self._remove_account(account)
             return True
 
-    def _guard(self, bucket: str, account: str, info: rows.BucketInfo | None) -> None:
-        """Only what is the organisation's may go; before anything does."""
-        if info is not None and info.owner != account:
-            raise errors.bucket_taken()
-        if set(self._admin.buckets_of(account)) - {bucket}:
-            raise errors.other_bucket()
-
-    def _remove_bucket(self, bucket: str, account: str, key: AccessKey, user: rows.User | None) -> None:
+    def _remove_bucket(self, bucket: str, account: str, key: AccessKey, user: rows.User | None, *, whole: bool) -> None:
         # Without its owner, or without a key of his, nobody could empty it.
-        if user is None:
-            user = self._admin.create(account, key) or self._admin.known(account)
-        if all(held.access_key != key.key_id for held in user.keys):
-            self._admin.add_key(account, key)
+        self._hold(user or self._admin.create(account, key) or self._admin.known(account), key)
+        if not whole:
+            # There, and not on the list, or on the list, and not there: so it can be removed.
+            OwnedBucket(self.gateway, bucket, account, key).make()
         # It may read and delete: nobody who still holds a key or a signed address can write.
         self._admin.set_operations(account, "read, delete")
         try:
-            Emptying(self.gateway, bucket, key, lambda: self._left(bucket)).run()
-        except BaseException:
-            with suppress(Failure, Unavailable):
-                self._admin.set_mode(account, "suspended")
+            Emptying(self.gateway, bucket, key, lambda: self._left(bucket), self.bite_seconds).run()
+        except BaseException as broken_off:
+            # A gateway that is away would only keep us waiting once more.
+            if not isinstance(broken_off, Unavailable) or broken_off.code != errors.GONE:
+                with suppress(Failure, Unavailable):
+                    self._admin.set_mode(account, "suspended")
             raise
 
     def _left(self, bucket: str) -> int:

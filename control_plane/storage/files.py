@@ -39,11 +39,13 @@ class FileObjectStore:
 
     def ensure_mode(self, account: str, mode: Mode, fence: int) -> bool:
         """See `ObjectStore`."""
+        errors.require_ours(account)
         with _disk():
             return self.store.ensure_mode(account, mode, fence)
 
     def usage(self, bucket: str, account: str) -> Usage | None:
         """See `ObjectStore`."""
+        errors.require_ours(bucket, account)
         with _disk():
             row, owner = self.store.bucket(bucket), self.store.account(account)
             if row is None or owner is None or row.account != account:

@@ -33,17 +33,23 @@ CONCURRENT = frozenset({"ConcurrentModification", "OperationAborted"})
 CONNECTIONS = 32
 
 
-class _WithoutQuery(logging.Filter):
-    """Cuts the query off addresses in log lines."""
+class WithoutQuery(logging.Filter):
+    """Cuts the query off addresses, and what was signed off its announcement, in the lines of the libraries."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        """Let every line through, shortened."""
         if isinstance(record.args, tuple):
-            record.args = tuple(arg.partition("?")[0] if isinstance(arg, str) else arg for arg in record.args)
+            record.args = tuple(_shortened(arg) for arg in record.args)
         return True
 
 
+def _shortened(arg: object) -> object:
+    return arg.partition("?")[0].partition("\n")[0] if isinstance(arg, str) else arg
+
+
 # Only a program that logs at DEBUG sees these lines; it must not see keys.
-logging.getLogger("urllib3.connectionpool").addFilter(_WithoutQuery())
+for _name in ("urllib3.connectionpool", "botocore.auth"):
+    logging.getLogger(_name).addFilter(WithoutQuery())
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,7 @@ class Counted(msgspec.Struct):
 class BucketInfo(msgspec.Struct):
     """A bucket, with figures of now."""
 
+    bucket: str
     owner: str
     bucket_quota: Quota
     usage: dict[str, Counted] = {}
@@ -118,7 +119,7 @@ def cors(origins: Iterable[str]) -> Part:
     """These origins may read and write from a browser, and see what they wrote."""
     root = ET.Element("CORSConfiguration")
     rule = ET.SubElement(root, "CORSRule")
-    _add(rule, "AllowedOrigin", *origins)
+    _add(rule, "AllowedOrigin", *sorted(set(origins)))
     if not len(rule):
         return Part("cors", b"")
     _add(rule, "AllowedMethod", *METHODS)

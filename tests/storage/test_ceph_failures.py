@@ -1,0 +1,191 @@
+"""Lost calls, lost answers, a gateway that dies and a disk that hangs: bounded in time, and settled by the next run."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from control_plane.storage import BucketWish, CephObjectStore
+from control_plane.storage.gateway import CONNECT_SECONDS, READ_SECONDS
+from kit.errors import Unavailable
+from tests.storage.between import Between, Fate, standing_between
+from tests.storage.stands import SOLD, CephStand, Org, ceph_stand, new_key, settle
+from tests.world.ceph import DISK, GATEWAY, RunningCeph, running_ceph, wait_until
+
+UNCHANGED = [False, False, False]
+
+
+@pytest.fixture
+def between(on_ceph: CephStand) -> Iterator[Between]:
+    with standing_between(on_ceph.endpoint) as made:
+        yield made
+
+
+@pytest.fixture
+def beyond(on_ceph: CephStand, between: Between) -> Iterator[CephObjectStore]:
+    """The session's Ceph, as a store sees it with somebody in between."""
+    store = CephObjectStore.at(between.endpoint, on_ceph.admin_key)
+    yield store
+    store.close()
+
+
+def whole(stand: CephStand, org: Org) -> None:
+    """Exactly one of everything, and its keys open its bucket."""
+    assert settle(stand.store, org) == UNCHANGED
+    assert stand.keys_of(org) == {key.key_id for key in org.keys}
+    assert stand.done("GET", "bucket", uid=org.name) == [org.name]
+    assert {stand.put(org, key=key).status_code for key in org.keys} == {200}
+
+
+@pytest.mark.parametrize("fate", ["lose the call", "lose the answer", "unknown error"])
+def test_each_call_that_goes_wrong_once_is_repeated_in_place(
+    on_ceph: CephStand, between: Between, beyond: CephObjectStore, org: Org, fate: Fate
+) -> None:
+    failed: set[str] = set()
+
+    def once(_number: int, method: str, path: str) -> Fate:
+        if f"{method} {path}" in failed:
+            return "pass"
+        failed.add(f"{method} {path}")
+        return fate
+
+    between.fate = once
+    org.keys.append(new_key())
+    settle(beyond, org)
+    assert settle(beyond, org) == UNCHANGED
+    assert len(failed) >= 10
+    whole(on_ceph, org)
+    assert beyond.remove(org.name, org.name, org.key, 1)
+    assert org.name not in set().union(*on_ceph.store.inventory())
+
+
+@pytest.mark.parametrize("fate", ["lose the call", "lose the answer"])
+def test_a_run_that_breaks_off_at_any_call_is_settled_by_the_next(
+    on_ceph: CephStand, between: Between, beyond: CephObjectStore, fate: Fate
+) -> None:
+    for last in range(40):
+        org = Org(keys=[new_key(), new_key()])
+        between.calls.clear()
+        # From this call on the gateway is away.
+        between.fate = lambda number, _method, _path, last=last: "pass" if number < last else fate  # type: ignore[misc]
+        try:
+            settle(beyond, org, mode="read_only")
+        except Unavailable as away:
+            words = str(away)
+        else:
+            assert last > 6
+            return
+        assert words.startswith("store_unavailable: ")
+        settle(on_ceph.store, org)
+        whole(on_ceph, org)
+    raise AssertionError("it never came to its end")
+
+
+@pytest.mark.parametrize("fate", ["lose the call", "lose the answer"])
+def test_a_removal_that_breaks_off_at_any_call_is_settled_by_the_next(
+    on_ceph: CephStand, between: Between, beyond: CephObjectStore, fate: Fate
+) -> None:
+    for last in range(40):
+        org = Org()
+        settle(on_ceph.store, org)
+        on_ceph.put(org)
+        between.calls.clear()
+        between.fate = lambda number, _method, _path, last=last: "pass" if number < last else fate  # type: ignore[misc]
+        try:
+            beyond.remove(org.name, org.name, org.key, 1)
+        except Unavailable:
+            on_ceph.store.remove(org.name, org.name, org.key, 1)
+            assert org.name not in set().union(*on_ceph.store.inventory())
+        else:
+            assert last > 8
+            return
+    raise AssertionError("it never came to its end")
+
+
+def test_a_gateway_that_hangs_is_given_up_in_time(between: Between, beyond: CephObjectStore, org: Org) -> None:
+    beyond.gateway.read_seconds = 1.0
+    between.fate = lambda *_: "hang"
+    began = time.monotonic()
+    with pytest.raises(Unavailable, match="GET /admin/user: ReadTimeout"):
+        beyond.ensure_account(org.name, org.keys, 1)
+    # Not repeated: whoever asks again has waited long enough.
+    assert 1 <= time.monotonic() - began < 2
+    assert len(between.calls) == 1
+
+
+def test_a_gateway_that_is_not_there_says_so_at_once(on_ceph: CephStand, org: Org) -> None:
+    store = CephObjectStore.at("http://127.0.0.1:9", on_ceph.admin_key)
+    began = time.monotonic()
+    with pytest.raises(Unavailable, match="Connection refused"):
+        store.ensure_account(org.name, org.keys, 1)
+    assert time.monotonic() - began < 2
+    assert [check.ok for check in store.check()] == [True, False]
+
+
+@pytest.fixture(scope="module")
+def own_ceph(world_folder: Path) -> Iterator[RunningCeph]:
+    """A cluster that may be broken."""
+    with running_ceph(world_folder / "ceph-broken") as running:
+        yield running
+
+
+@pytest.fixture
+def breakable(own_ceph: RunningCeph) -> Iterator[CephStand]:
+    with ceph_stand(own_ceph.endpoint, own_ceph.admin_key_id, own_ceph.admin_secret) as stand:
+        yield stand
+
+
+def test_a_frozen_disk_is_a_clear_error_in_bounded_time(own_ceph: RunningCeph, breakable: CephStand) -> None:
+    new, *known = (Org() for _ in range(5))
+    for org in known:
+        settle(breakable.store, org)
+    attempts: list[Callable[[], object]] = [
+        lambda: breakable.store.ensure_account(new.name, new.keys, 1),
+        lambda: breakable.store.ensure_account(known[0].name, [new_key()], 1),
+        lambda: breakable.store.ensure_bucket(known[1].name, known[1].name, known[1].key, BucketWish(2 * SOLD), 1),
+        lambda: breakable.store.ensure_mode(known[2].name, "suspended", 1),
+        lambda: breakable.store.remove(known[3].name, known[3].name, known[3].key, 1),
+    ]
+
+    def timed(attempt: Callable[[], object]) -> tuple[float, str]:
+        began = time.monotonic()
+        with pytest.raises(Unavailable) as told:
+            attempt()
+        return time.monotonic() - began, str(told.value)
+
+    with own_ceph.frozen(DISK), ThreadPoolExecutor(len(attempts)) as pool:
+        results = list(pool.map(timed, attempts))
+    assert all(seconds < CONNECT_SECONDS + READ_SECONDS for seconds, _ in results), results
+    assert all(words.startswith("store_unavailable: ") and "Timeout" in words for _, words in results), results
+    for org in (new, *known):
+        # What was asked before the freeze may still come true after it: the next look mends that as well.
+        wait_until(lambda org=org: settle(breakable.store, org) == UNCHANGED)  # type: ignore[misc]
+        whole(breakable, org)
+
+
+def test_a_gateway_killed_in_the_middle_leaves_nothing_that_the_repeat_does_not_settle(
+    own_ceph: RunningCeph, breakable: CephStand
+) -> None:
+    organisations = [Org(keys=[new_key(), new_key()]) for _ in range(150)]
+
+    def attempt(org: Org) -> bool:
+        try:
+            settle(breakable.store, org)
+        except Unavailable:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        running = [pool.submit(attempt, org) for org in organisations]
+        wait_until(lambda: sum(one.done() for one in running) > 20, pause=0.01)
+        own_ceph.kill(GATEWAY)
+        settled = [one.result() for one in running]
+    assert True in settled
+    assert False in settled
+    own_ceph.restart(GATEWAY)
+    # Ceph waits half a minute for the word of a gateway that was killed, and every write with it.
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda org: wait_until(lambda: attempt(org), 60), organisations))
+        list(pool.map(lambda org: whole(breakable, org), organisations))
