@@ -1,5 +1,6 @@
 """One bucket, opened by its owner's key: what the workspace does itself, and what it lets a browser do."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from kit.s3.dialect import Failure, Listed, Part, Seen, Unfinished
 from kit.s3.signing import LONGEST_SECONDS, Signer
 
 DIGEST = "x-amz-content-sha256"
+LOOKS = 8
+BETWEEN_LOOKS = 0.15
 MISSING = frozenset({"NoSuchKey", "NoSuchUpload", ""})
 
 
@@ -119,12 +122,21 @@ class Bucket:
         try:
             answer = await self._ask("POST", key, {"uploadId": upload_id}, body=body, payload=sha256(body).hexdigest())
         except Failure as failed:
-            if failed.code != "NoSuchUpload" or await self.seen(key) is None:
+            if failed.code not in MISSING or not await self.appears(key):
                 raise
         else:
             # Gateways send the status before they know: a refusal may come in the body of a 200.
             if b"<Error>" in answer.body:
                 raise dialect.failure(answer.status, answer.body)
+
+    async def appears(self, key: str) -> bool:
+        """Whether the object is there, or comes in a moment: a completion takes its upload away before it shows it."""
+        for left in reversed(range(LOOKS)):
+            if await self.seen(key) is not None:
+                return True
+            if left:
+                await asyncio.sleep(BETWEEN_LOOKS)
+        return False
 
     async def abort(self, key: str, upload_id: str) -> None:
         """The upload and its parts are gone; they may have been gone before."""

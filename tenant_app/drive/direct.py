@@ -239,10 +239,10 @@ async def _complete(bucket: Bucket, promise: Promise) -> None:
     try:
         found = await bucket.parts(promise.key, promise.multipart)
     except Failure as failed:
-        # An earlier request got this far and no further, or one beside us was first: then the object is there.
-        if failed.code != "NoSuchUpload":
-            raise
-        return
+        # An earlier request got this far and no further, or one beside us was first.
+        if failed.status == 404 and await bucket.appears(promise.key):
+            return
+        raise
     sizes = [parts.size_of(n, promise.size, promise.part) for n in range(1, promise.count + 1)]
     if [(part.n, part.size) for part in found] != list(enumerate(sizes, 1)):
         raise incomplete()
