@@ -1,17 +1,21 @@
 """The key of the chains: random and kept sealed in the database, so that it outlives every master key."""
 
 import base64
+import hmac
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from control_plane.audit.models import AuditKey
+from control_plane.audit.chain import START, event_digest
+from control_plane.audit.models import AuditEvent, AuditKey
 from kit.db import transaction, vault_of
+from kit.errors import Unavailable
 from kit.vault import Vault
 
 PURPOSE = "audit-key"
+CHAINS = 20
 
 # The key never changes, so each process reads it once.
 _known: WeakKeyDictionary[Engine, bytes] = WeakKeyDictionary()
@@ -37,9 +41,17 @@ def _kept(session: Session, vault: Vault) -> bytes:
     if sealed is not None:
         return base64.b64decode(vault.open(sealed, PURPOSE))
     derived = vault.oldest.derive("audit")
+    _check(session, derived)
     unsealed = update(AuditKey).where(AuditKey.key_sealed.is_(None))
     session.execute(unsealed.values(key_sealed=_seal(vault, derived), created_at=func.now()))
     return derived
+
+
+def _check(session: Session, derived: bytes) -> None:
+    """The derived key is kept for good, so it must be the right one: some chain begins with it."""
+    first = session.scalars(select(AuditEvent).where(AuditEvent.seq == 1).order_by(AuditEvent.at).limit(CHAINS))
+    if not any(hmac.compare_digest(event.digest, event_digest(derived, event, START)) for event in first):
+        raise Unavailable("vault_refused", "the oldest master key here is not the one that the record was begun with")
 
 
 def _seal(vault: Vault, key: bytes) -> str:

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import msgspec
+import psycopg
 from sqlalchemy import Engine, text
 
 from control_plane import audit, catalogue, organisations, placement, provisioning, storage
@@ -241,6 +243,34 @@ class House:
         with transaction(self.engine) as session:
             return storage.keys_of(session, organisation_id)
 
+    def publish_offer(self, code: str, **entitlements: Any) -> str:
+        """An offer like `team`, with other entitlements."""
+        with transaction(self.engine) as session:
+            team = catalogue.current(session, "team")
+            catalogue.publish(
+                session,
+                code,
+                names=team.names,
+                entitlements=msgspec.structs.replace(team.entitlements, **entitlements),
+                terms=team.terms,
+                actor=SYSTEM,
+            )
+        return code
+
+    def served(self, version: int | None, process: str = "one", seconds_ago: int = 0) -> None:
+        """A process of the tenant app tells which version of the directory it serves."""
+        with psycopg.connect(self.cell_url) as connection:
+            connection.execute(
+                "insert into directory.heartbeat (process, seen_at, version)"
+                " values (%s, now() - make_interval(secs => %s), %s) on conflict (process) do update"
+                " set seen_at = excluded.seen_at, version = excluded.version",
+                [process, seconds_ago, version],
+            )
+
+    def nobody_serves(self) -> None:
+        with psycopg.connect(self.cell_url) as connection:
+            connection.execute("delete from directory.heartbeat")
+
     def set_quota_by_hand(self, organisation_id: UUID, quota_bytes: int) -> None:
         """Somebody sets a quota by hand."""
         name, key = f"org-{organisation_id.hex}", self.keyring(organisation_id).current
@@ -252,8 +282,6 @@ class House:
         self.store.remove(name, name, key, 1)
 
     def _owners(self, slot: str) -> int:
-        import psycopg
-
         with psycopg.connect(self.cell_url) as connection:
             row = connection.execute(f"select count(*) from {slot}.principal where role = 3".encode()).fetchone()
             return int(row[0]) if row else 0
