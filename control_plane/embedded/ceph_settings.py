@@ -60,10 +60,15 @@ osd_op_num_shards = 2
 osd_op_num_threads_per_shard = 2
 osd_max_pg_log_entries = 500
 osd_min_pg_log_entries = 100
+# Gateways tell one another of every change, and wait for all: for one that was killed so many seconds, not thirty.
+osd_client_watch_timeout = 5
 bluestore_block_size = {size}
 bluestore_fsck_on_mkfs = false
+# Gateways tell one another what changes and wait for all that listen: also, with the usual half minute, for a dead one.
+osd_client_watch_timeout = 8
 
 [client]
+objecter_tick_interval = 2
 rgw_enable_apis = s3, admin
 rgw_thread_pool_size = 64
 rgw_rados_pool_pg_num_min = 4
