@@ -128,25 +128,34 @@ def place(folder: Path, key: str, arrived: Arrival) -> None:
     with disk.locked(folder / "used"):
         replaced = objects.size_of(target) or 0
         admit(folder, arrived.written, replaced)
-        put_in_place(arrived.path, target)
+        doomed = put_in_place(arrived.path, target)
         give_back(folder, replaced)
     # What makes it last is waited for outside the lock: others go on.
     disk.sync(target.parent)
-    clear(arrived.path)
+    clear(doomed)
 
 
-def put_in_place(made: Path, target: Path) -> None:
-    """Give an object, file or folder, its name. What had the name before lies at `made` afterwards, if it was there."""
+def put_in_place(made: Path, target: Path) -> Path:
+    """Give an object, file or folder, its name. Where what had the name before waits to be cleared, if it does."""
     try:
         target.parent.mkdir()
     except FileExistsError:
         pass
     else:
         disk.sync(target.parent.parent)
-    if target.is_dir() or (made.is_dir() and target.exists()):
-        disk.exchange(made, target)
-    else:
+    if not (target.is_dir() or (made.is_dir() and target.exists())):
         made.rename(target)
+        return made
+    disk.exchange(made, target)
+    # At once: an object of parts that lay where uploads lie would be taken for one.
+    return take_away(made, made.parent)
+
+
+def take_away(path: Path, incoming: Path) -> Path:
+    """Take something's name from it; where it waits to be cleared."""
+    doomed = incoming / f".gone.{new_id()}"
+    path.rename(doomed)
+    return doomed
 
 
 def clear(path: Path) -> None:
@@ -164,12 +173,11 @@ def clear(path: Path) -> None:
 def remove(folder: Path, key: str) -> bool:
     """The object is gone; True when it was there."""
     target = objects.path_of(folder, key)
-    doomed = folder / "incoming" / f".gone.{new_id()}"
     with disk.locked(folder / "used"):
         size = objects.size_of(target)
         if size is None:
             return False
-        target.rename(doomed)
+        doomed = take_away(target, folder / "incoming")
         give_back(folder, size)
     disk.sync(target.parent)
     clear(doomed)

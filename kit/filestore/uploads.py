@@ -15,7 +15,7 @@ from pathlib import Path
 from uuid import UUID
 
 from kit.filestore import disk, objects
-from kit.filestore.arriving import Arrival, admit, clear, give_back, put_in_place
+from kit.filestore.arriving import Arrival, admit, clear, give_back, put_in_place, take_away
 from kit.filestore.refusals import Refused, missing
 from kit.filestore.rows import Manifest
 from kit.ids import new_id
@@ -71,7 +71,7 @@ def known(folder: Path, key: str, upload: str) -> None:
 def _is_upload(path: Path, upload: str) -> bool:
     if not path.is_dir():
         return False
-    # Where a crash came just after an exchange, this is the replaced object, which waits for the sweep.
+    # Where a crash came just after an exchange, this is the object that was replaced.
     manifest = objects.manifest(path)
     return manifest is None or manifest.upload == upload
 
@@ -129,10 +129,10 @@ def complete(folder: Path, key: str, upload: str, wanted: Sequence[tuple[int, st
         manifest = Manifest(upload=upload, etag=_etag(wanted), parts=[(part.file, part.size) for part in chosen])
         replaced = _drop_all_but(path, {part.file for part in chosen}) + (objects.size_of(target) or 0)
         disk.write(path / objects.MANIFEST, manifest)
-        put_in_place(path, target)
+        doomed = put_in_place(path, target)
         give_back(folder, replaced)
     disk.sync(target.parent)
-    clear(path)
+    clear(doomed)
     return manifest.etag
 
 
@@ -176,15 +176,14 @@ def abort(folder: Path, key: str, upload: str) -> None:
     path = _path(folder, key, upload)
     with disk.locked(folder / "used"):
         known(folder, key, upload)
-        doomed = _take_away(folder, path)
+        doomed = _end(folder, path)
     clear(doomed)
 
 
-def _take_away(folder: Path, path: Path) -> Path:
+def _end(folder: Path, path: Path) -> Path:
     """Under the lock of `used`: nobody finds the upload any more. Where its files wait to be cleared."""
     size = sum(part.size for part in _all(path))
-    doomed = folder / "incoming" / f".gone.{new_id()}"
-    path.rename(doomed)
+    doomed = take_away(path, folder / "incoming")
     give_back(folder, size)
     return doomed
 
@@ -237,7 +236,7 @@ def _end_stale(folder: Path, key: str, upload: str, before: float) -> bool:
     with disk.locked(folder / "used"):
         if not _is_upload(path, upload) or _written(path) >= before:
             return False
-        doomed = _take_away(folder, path)
+        doomed = _end(folder, path)
     clear(doomed)
     return True
 
