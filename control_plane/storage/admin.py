@@ -96,16 +96,15 @@ class Admin:
         """The user may own so many buckets; with 0 it could own any number."""
         self.gateway.admin("POST", "user", uid=account, max_buckets=most)
 
-    def set_mode(self, account: str, mode: Mode) -> None:
+    def set_mode(self, user: rows.User, mode: Mode) -> None:
         """The user stands like this from its next request on, with what it signed before too."""
-        self._modify(account, suspended=mode == "suspended", operations=rows.MASKS[mode])
+        self.allow(user, rows.MASKS[mode], suspended=mode == "suspended")
 
-    def set_operations(self, account: str, operations: str) -> None:
-        """The user is not suspended, and may do these."""
-        self._modify(account, suspended=False, operations=operations)
-
-    def _modify(self, account: str, *, suspended: bool, operations: str) -> None:
-        self.gateway.admin("POST", "user", uid=account, suspended=str(suspended).lower(), op_mask=operations)
+    def allow(self, user: rows.User, operations: str, *, suspended: bool = False) -> None:
+        """The user may do these from its next request on, unless it is suspended."""
+        changed = {"suspended": str(suspended).lower()} if bool(user.suspended) != suspended else {}
+        # Told only where it changes: of a user whose list names a bucket that is gone, it cannot be changed.
+        self.gateway.admin("POST", "user", uid=user.user_id, op_mask=operations, **changed)
 
     def remove_user(self, account: str) -> None:
         """The user is gone. It owns nothing any more, or this is refused."""

@@ -127,8 +127,8 @@ class OwnedBucket:
             user = self.admin.known(self.account)
             if user.stands("open"):
                 raise
-        self.admin.set_operations(self.account, "read, write")
+        self.admin.allow(user, "read, write")
         try:
             act()
         finally:
-            self.admin.set_mode(self.account, user.mode)
+            self.admin.set_mode(self.admin.known(self.account), user.mode)

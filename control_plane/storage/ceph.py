@@ -98,9 +98,10 @@ class CephObjectStore:
     def ensure_mode(self, account: str, mode: Mode, fence: int) -> bool:  # noqa: ARG002 - see above
         """See `ObjectStore`."""
         with self._alone(account):
-            if self._admin.known(account).stands(mode):
+            user = self._admin.known(account)
+            if user.stands(mode):
                 return False
-            self._admin.set_mode(account, mode)
+            self._admin.set_mode(user, mode)
             return True
 
     def usage(self, bucket: str, account: str) -> Usage | None:
@@ -137,19 +138,20 @@ class CephObjectStore:
 
     def _remove_bucket(self, bucket: str, account: str, key: AccessKey, user: rows.User | None, *, whole: bool) -> None:
         # Without its owner, or without a key of his, nobody could empty it.
-        self._hold(user or self._admin.create(account, key) or self._admin.known(account), key)
+        user = user or self._admin.create(account, key) or self._admin.known(account)
+        self._hold(user, key)
         if not whole:
             # There, and not on the list, or on the list, and not there: so it can be removed.
             OwnedBucket(self.gateway, bucket, account, key).make()
         # It may read and delete: nobody who still holds a key or a signed address can write.
-        self._admin.set_operations(account, "read, delete")
+        self._admin.allow(user, "read, delete")
         try:
             Emptying(self.gateway, bucket, key, lambda: self._left(bucket), self.bite_seconds).run()
         except BaseException as broken_off:
             # A gateway that is away would only keep us waiting once more.
             if not isinstance(broken_off, Unavailable) or broken_off.code != errors.GONE:
                 with suppress(Failure, Unavailable):
-                    self._admin.set_mode(account, "suspended")
+                    self._admin.set_mode(self._admin.known(account), "suspended")
             raise
 
     def _left(self, bucket: str) -> int:

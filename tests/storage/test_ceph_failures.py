@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -12,7 +11,7 @@ from control_plane.storage.gateway import CONNECT_SECONDS, READ_SECONDS
 from kit.errors import Unavailable
 from tests.storage.between import Between, Fate, standing_between
 from tests.storage.stands import SOLD, CephStand, Org, ceph_stand, new_key, settle
-from tests.world.ceph import DISK, GATEWAY, RunningCeph, running_ceph, wait_until
+from tests.world.ceph import DISK, GATEWAY, RunningCeph, wait_until
 
 UNCHANGED = [False, False, False]
 
@@ -124,20 +123,13 @@ def test_a_gateway_that_is_not_there_says_so_at_once(on_ceph: CephStand, org: Or
     assert [check.ok for check in store.check()] == [True, False]
 
 
-@pytest.fixture(scope="module")
-def own_ceph(world_folder: Path) -> Iterator[RunningCeph]:
-    """A cluster that may be broken."""
-    with running_ceph(world_folder / "ceph-broken") as running:
-        yield running
-
-
 @pytest.fixture
-def breakable(own_ceph: RunningCeph) -> Iterator[CephStand]:
-    with ceph_stand(own_ceph.endpoint, own_ceph.admin_key_id, own_ceph.admin_secret) as stand:
+def breakable(broken_ceph: RunningCeph) -> Iterator[CephStand]:
+    with ceph_stand(broken_ceph.endpoint, broken_ceph.admin_key_id, broken_ceph.admin_secret) as stand:
         yield stand
 
 
-def test_a_frozen_disk_is_a_clear_error_in_bounded_time(own_ceph: RunningCeph, breakable: CephStand) -> None:
+def test_a_frozen_disk_is_a_clear_error_in_bounded_time(broken_ceph: RunningCeph, breakable: CephStand) -> None:
     new, *known = (Org() for _ in range(5))
     for org in known:
         settle(breakable.store, org)
@@ -155,7 +147,7 @@ def test_a_frozen_disk_is_a_clear_error_in_bounded_time(own_ceph: RunningCeph, b
             attempt()
         return time.monotonic() - began, str(told.value)
 
-    with own_ceph.frozen(DISK), ThreadPoolExecutor(len(attempts)) as pool:
+    with broken_ceph.frozen(DISK), ThreadPoolExecutor(len(attempts)) as pool:
         results = list(pool.map(timed, attempts))
     assert all(seconds < CONNECT_SECONDS + READ_SECONDS for seconds, _ in results), results
     assert all(words.startswith("store_unavailable: ") and "Timeout" in words for _, words in results), results
@@ -166,7 +158,7 @@ def test_a_frozen_disk_is_a_clear_error_in_bounded_time(own_ceph: RunningCeph, b
 
 
 def test_a_gateway_killed_in_the_middle_leaves_nothing_that_the_repeat_does_not_settle(
-    own_ceph: RunningCeph, breakable: CephStand
+    broken_ceph: RunningCeph, breakable: CephStand
 ) -> None:
     organisations = [Org(keys=[new_key(), new_key()]) for _ in range(150)]
 
@@ -180,11 +172,11 @@ def test_a_gateway_killed_in_the_middle_leaves_nothing_that_the_repeat_does_not_
     with ThreadPoolExecutor(8) as pool:
         running = [pool.submit(attempt, org) for org in organisations]
         wait_until(lambda: sum(one.done() for one in running) > 20, pause=0.01)
-        own_ceph.kill(GATEWAY)
+        broken_ceph.kill(GATEWAY)
         settled = [one.result() for one in running]
     assert True in settled
     assert False in settled
-    own_ceph.restart(GATEWAY)
+    broken_ceph.restart(GATEWAY)
     # Ceph waits half a minute for the word of a gateway that was killed, and every write with it.
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda org: wait_until(lambda: attempt(org), 60), organisations))
