@@ -51,9 +51,7 @@ def test_a_removal_in_bites_comes_back_at_once_and_counts_no_attempt(house: Hous
     for _ in range(3 * house.pace.attempts):
         # Without a pause: it is due again at once.
         assert house.loop(steps=steps).run(organisation)
-        assert house.sql(
-            "select attempts, lease_until from provisioning where organisation_id = :id", id=organisation
-        ) == [(0, None)]
+        assert house.sql(queue, id=organisation) == [(0, None)]
         told = line(house, organisation)
         assert (told.state, told.attempts, told.error) == ("running", 0, f"{bites.left * 1000} objects left")
     house.settle_for_good(organisation)

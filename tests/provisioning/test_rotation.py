@@ -1,21 +1,30 @@
 """Keys rotate while everything works: the key that a workspace uses opens its store at every moment, and no other."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
 from control_plane import audit, organisations, provisioning, storage
-from control_plane.audit import SYSTEM, Actor, Filter
+from control_plane.audit import SYSTEM, Filter
 from control_plane.provisioning import STEPS, Grace
 from kit.db import transaction
 from kit.errors import Refusal, Unavailable
 from tests.faults.crashes import MAKING_POINTS, CrashPoint, failing, kill_at
+from tests.provisioning.rotating import (
+    AT_ONCE,
+    end,
+    held,
+    key_ids,
+    locked_out,
+    published,
+    rotate,
+    rotated,
+    states,
+    version_of,
+)
 from tests.world.house import House, Killed
 
-AT_ONCE = Grace(signed=timedelta(0), margin=timedelta(0))
-INES = Actor("staff", "7", "Inès Bakkali")
 # The owner is made once: a rotation does not come by.
 POINTS = [point for point in MAKING_POINTS if point.step != "owner"]
 
@@ -23,47 +32,6 @@ POINTS = [point for point in MAKING_POINTS if point.step != "owner"]
 @pytest.fixture(autouse=True)
 def _nobody(house: House) -> None:
     house.nobody_serves()
-
-
-def rotate(house: House, organisation: UUID, what: str = "store") -> None:
-    with transaction(house.engine) as session:
-        getattr(provisioning, f"rotate_{what}_key")(session, organisation, INES)
-
-
-def rotated(house: House, organisation: UUID, what: str = "store") -> None:
-    rotate(house, organisation, what)
-    house.settle(organisation)
-
-
-def end(house: House, organisation: UUID, grace: Grace = AT_ONCE) -> int:
-    """How many old keys of the organisation have ended in a round of the sweep."""
-    before = list(states(house, organisation).values()).count("gone")
-    provisioning.end_overlaps(house.engine, house.world, grace)
-    return list(states(house, organisation).values()).count("gone") - before
-
-
-def published(house: House, organisation: UUID) -> dict[str, object]:
-    record = house.cell.inspect(organisation).record
-    assert record is not None
-    return record.store
-
-
-def held(house: House, organisation: UUID) -> frozenset[str]:
-    return house.stored(organisation).key_ids
-
-
-def key_ids(organisation: UUID, *versions: int) -> set[str]:
-    return {f"PV{organisation.hex[-12:].upper()}{version:02d}" for version in versions}
-
-
-def states(house: House, organisation: UUID) -> dict[int, str]:
-    return {key.version: key.state for key in house.keys(organisation).store}
-
-
-def version_of(house: House, organisation: UUID) -> int:
-    found = house.cell.changed_at(organisation)
-    assert found is not None
-    return found
 
 
 def test_a_new_key_stands_beside_the_old_one_and_is_published(house: House) -> None:
@@ -137,18 +105,6 @@ def test_the_end_of_its_last_use_is_kept_and_told(house: House) -> None:
     ]
     assert told[0].data["last_use_ended_at"] == gone.last_use_ended_at.isoformat()  # type: ignore[union-attr]
     assert house.complaints(organisation) == []
-
-
-def locked_out(house: House, organisation: UUID) -> Callable[[str, str], None]:
-    """A watch that looks at every point whether the published key opens the store; it remembers where it did not."""
-    found: list[str] = []
-
-    def watch(point: str, step: str) -> None:
-        if published(house, organisation)["key_id"] not in held(house, organisation):
-            found.append(f"{point}-{step}")
-
-    watch.found = found  # type: ignore[attr-defined]
-    return watch
 
 
 def whole_rotation(house: House, organisation: UUID, **options: object) -> list[str]:
