@@ -1,11 +1,9 @@
 """The objects of a bucket as they lie on disk: a file, or the folder of an upload's parts with its manifest."""
 
 import bisect
-import contextlib
 import itertools
 import os
 import stat
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -129,17 +127,3 @@ def size_of(path: Path) -> int | None:
         return None
     found = manifest(path) if stat.S_ISDIR(seen.st_mode) else None
     return sum(size for _, size in found.parts) if found else seen.st_size
-
-
-def keys(folder: Path) -> Iterator[str]:
-    """The key of every object, in no order."""
-    with contextlib.suppress(FileNotFoundError), os.scandir(folder / "objects") as shelves:
-        for shelf in shelves:
-            with os.scandir(shelf.path) as found:
-                yield from (entry.name for entry in found)
-
-
-def sizes(folder: Path) -> Iterator[int]:
-    """The bytes of every object."""
-    for key in keys(folder):
-        yield size_of(path_of(folder, key)) or 0

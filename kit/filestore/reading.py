@@ -1,11 +1,10 @@
 """What is read: objects whole or in ranges, under conditions; and lists."""
 
-import heapq
 import re
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-from kit.filestore import objects, uploads
+from kit.filestore import objects, shelves, uploads
 from kit.filestore.access import Open
 from kit.filestore.answers import Answer, date, flag, moment, nodes, quoted, texts, xml
 from kit.filestore.asking import Request, number
@@ -121,8 +120,7 @@ def listing(opened: Open, request: Request, _body: bytes) -> Answer:
         raise malformed("Lists are of type 2; keys hold no delimiter but /.")
     limit = number(params, "max-keys", MOST_LISTED, MOST_LISTED)
     prefix, after = params.get("prefix", ""), params.get("continuation-token") or params.get("start-after", "")
-    found = (key for key in objects.keys(opened.folder) if key > after and key.startswith(prefix))
-    page = heapq.nsmallest(limit + 1, found)
+    page = shelves.page(opened.folder, after, prefix, limit + 1)
     listed, more = page[:limit], len(page) > limit > 0
     rows = [row for key in listed if (row := _row(opened, key)) is not None]
     told = {

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from kit.errors import Refusal, Unavailable
-from kit.filestore import disk, objects, uploads
+from kit.filestore import disk, shelves, uploads
 from kit.filestore.rows import Account, BucketRow, Mode
 from kit.ids import new_id
 
@@ -122,13 +122,13 @@ class FileStore:
 
     def objects(self, name: str) -> int:
         """How many objects the bucket holds."""
-        return sum(1 for _ in objects.keys(self.folder(name)))
+        return sum(1 for _ in shelves.keys(self.folder(name)))
 
     def recount(self, name: str) -> int:
         """Count the bytes anew (a crash may have left the figure too high) and return them."""
         folder = self.folder(name)
         with disk.locked(folder / "used"):
-            total = sum(objects.sizes(folder)) + uploads.part_bytes(folder)
+            total = sum(shelves.sizes(folder)) + uploads.part_bytes(folder)
             disk.set_count(folder, total)
             return total
 

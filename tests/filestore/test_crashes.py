@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from kit.filestore import FileStore, arriving, disk, objects, uploads
+from kit.filestore import FileStore, arriving, disk, objects, shelves, uploads
 from kit.filestore.arriving import Arrival, Expected
 from kit.filestore.refusals import Refused
 from tests.filestore.tenants import md5, new_key
@@ -66,7 +66,7 @@ class Bucket:
         assert counted >= truth, "a crash must never make room that is not there"
         self.store.sweep("org-a", older_than=-1)
         assert list((self.folder / "incoming").iterdir()) == []
-        held = sum(len(self.read(key) or b"") for key in objects.keys(self.folder))
+        held = sum(len(self.read(key) or b"") for key in shelves.keys(self.folder))
         assert self.store.used("org-a") == held == self.store.recount("org-a")
 
 
