@@ -38,7 +38,13 @@ class Store(Protocol):
         """The settings of the cell that keeps its files here, secrets in plain."""
 
     async def begin(self, begin: Begin) -> None:
-        """Start its parts; when this returns, they are on their way."""
+        """Start what needs nothing of the product. When this returns, all of it is on its way."""
+
+    def begin_beside(self, begin: Begin) -> None:
+        """Start what reads the cell's file, beside the tenant app."""
+
+    def answering(self) -> dict[str, int]:
+        """Its parts that tell by /healthz that they live, with their ports."""
 
     def words(self) -> str:
         """What a person may want to know of it, in one line; empty if nothing."""
@@ -86,6 +92,13 @@ class Files:
         env = {"PARVIS_SERVE": "kit.filestore.gateway:app", "PARVIS_STORE_ROOT": str(self.house.store)}
         begin("store", starter(self.house, "store", granian(self.port), basics(self.house) | env))
 
+    def begin_beside(self, begin: Begin) -> None:
+        """See `Store`."""
+
+    def answering(self) -> dict[str, int]:
+        """See `Store`."""
+        return {"store": self.port}
+
     def words(self) -> str:
         """See `Store`."""
         return ""
@@ -123,7 +136,6 @@ class CephStore:
         """See `Store`. The whole cluster serves when this returns."""
         ceph = self.ceph
         await asyncio.to_thread(ceph.prepare)
-        self._begin_keys(begin, ceph)
         monitor = _running(begin("ceph-monitor", ceph.start_monitor))
         await asyncio.to_thread(ceph.wait_for_monitor, monitor)
         await asyncio.to_thread(ceph.make_disk, monitor)
@@ -133,16 +145,21 @@ class CephStore:
         await asyncio.to_thread(ceph.wait_for_gateway, gateway)
         await asyncio.to_thread(ceph.ensure_admin, gateway)
 
-    def _begin_keys(self, begin: Begin, ceph: Ceph) -> None:
-        """Who gives the gateway organisations' data keys, out of what the cell knows."""
+    def begin_beside(self, begin: Begin) -> None:
+        """See `Store`. The gateway asks there for organisations' data keys, which the cell knows."""
         if not gives_keys():
             return
         env = {
             "PARVIS_SERVE": f"{KEYS}:app",
             "PARVIS_CELL_FILE": str(self.house.cell_file),
-            "PARVIS_KEYS_TOKEN_FILE": str(ceph.token_file),
+            "PARVIS_GATEWAY_TOKEN_FILE": str(self.ceph.token_file),
         }
+        ports.claim(self.keys_port, f"the server of data keys in {self.house.var}")
         begin("keys", starter(self.house, "keys", granian(self.keys_port), basics(self.house) | env))
+
+    def answering(self) -> dict[str, int]:
+        """See `Store`."""
+        return {"keys": self.keys_port} if gives_keys() else {}
 
     def words(self) -> str:
         """See `Store`."""

@@ -93,8 +93,9 @@ class Supervisor:
         edge = Edge(self._route)
         stack.push_async_callback(edge.close)
         self._begin_applications(env)
+        store.begin_beside(self._begin)
         await edge.serve(sockets)
-        await self._ready()
+        await self._ready(store.answering())
         await storing
         # After the applications, so that they have the processors to themselves while they load.
         self._begin_workers(env)
@@ -192,14 +193,13 @@ class Supervisor:
             return self.house.url() + "/"
         return self._backends[FACES.get(head.host, "tenant-app")]
 
-    async def _ready(self) -> None:
-        """Wait until the applications answer. A Ceph was waited for already."""
+    async def _ready(self, others: dict[str, int]) -> None:
+        """Wait until the applications and the others answer."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + READY_SECONDS
-        own_store = {part.name for part in self.parts} & {"store"}
-        for name in ("control-plane", "tenant-app", *own_store):
-            host = FILES_HOST if name == "store" else "parvis.localhost"
-            while not await healthy(self._backends[name], host):
+        applications = {name: self._backends[name] for name in ("control-plane", "tenant-app")}
+        for name, port in (applications | others).items():
+            while not await healthy(port, "parvis.localhost"):
                 if loop.time() > deadline:
                     raise EmbeddedError(f"The {name} does not answer; the reason is in {self.house.log(name)}.")
                 await asyncio.sleep(0.05)

@@ -6,17 +6,19 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
 
 from control_plane.embedded import ceph_programs, processes
 from control_plane.embedded.ceph import Ceph
-from control_plane.embedded.postgres import EmbeddedError
+from control_plane.embedded.errors import EmbeddedError
 from kit.s3.signing import Signer
 from kit.vault import Vault
 from tests.world.ceph import DISK, GATEWAY, MONITOR, SECOND_GATEWAY, RunningCeph, running_ceph
@@ -78,6 +80,15 @@ def test_a_daemon_that_is_killed_is_back_and_nothing_is_lost(own: RunningCeph, n
     for number in (0, 1):
         assert call(own, "GET", f"/probe/before-{name}", number=number).content == name.encode()
     assert call(own, "PUT", f"/probe/after-{name}", b"new").status_code == 200
+
+
+def test_a_gateway_that_died_keeps_nobody_waiting_for_half_a_minute(own: RunningCeph) -> None:
+    own.restart(GATEWAY)
+    began = time.monotonic()
+    # What changes an account is told to every gateway, also to the dead one.
+    made = call(own, "PUT", f"/admin/user?uid=late-{uuid4().hex}&display-name=Late&generate-key=false", number=1)
+    assert made.status_code == 200, made.text
+    assert time.monotonic() - began < 20
 
 
 def test_killing_all_of_it_loses_nothing_and_the_next_start_continues(own: RunningCeph) -> None:

@@ -1,5 +1,6 @@
 """The whole product under hard treatment: parts killed, all killed, ports taken, two at once, Ctrl C."""
 
+import json
 import os
 import signal
 import socket
@@ -15,7 +16,7 @@ import pytest
 from control_plane.embedded import ports, processes
 from tests.world.product import Product, launch, running_product
 
-PARTS = ["postgres", "valkey", "control-plane", "tenant-app", "worker", "sweep"]
+PARTS = ["postgres", "valkey", "store", "control-plane", "tenant-app", "worker", "sweep"]
 
 
 @pytest.fixture(scope="module")
@@ -202,5 +203,7 @@ def test_ctrl_c_leaves_no_process_and_keeps_the_data(own: Product) -> None:
     with running_product(own.folder, port) as moved:
         # Another port gives other addresses, and what was ordered is there.
         assert moved.first_run["site"] == f"http://parvis.localhost:{port}"
+        cell = json.loads((moved.var / "cell.json").read_text())
+        assert cell["store"]["public_endpoint"] == f"http://parvis-files.localhost:{port}"
         with moved.client("letzte") as client:
             assert client.get("/", headers={"accept": "text/html"}, follow_redirects=True).status_code == 200
