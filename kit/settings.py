@@ -5,7 +5,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Self, TypeVar
@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 from kit.vault import Vault
 
 PREFIX = "PARVIS_"
+SHORTEST_TOKEN = 20
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 SUFFIX = re.compile(r"(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
 T = TypeVar("T")
@@ -311,3 +312,30 @@ class CellWorkerSettings:
         """Read the environment; raises SettingError at the first wrong setting."""
         env = os.environ if env is None else env
         return cls(cell=CellSettings.from_env(env), smtp_url=_smtp_url(env), mail_from=_mail_from(env))
+
+
+def _tokens(value: str) -> frozenset[str]:
+    found = frozenset(Path(value).read_text().split())
+    if not found or any(len(token) < SHORTEST_TOKEN for token in found):
+        raise ValueError(value)
+    return found
+
+
+@dataclass(frozen=True)
+class KeysSettings:
+    """What the process that gives data keys to gateways needs to know. Each of `tokens` is good: one may be new."""
+
+    cell: CellSettings
+    tokens: frozenset[str] = field(repr=False)
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
+        """Read the environment; raises SettingError at the first wrong setting."""
+        env = os.environ if env is None else env
+        tokens = _read(
+            env,
+            "GATEWAY_TOKEN_FILE",
+            f"a readable file with the gateways' tokens, one a line, each of {SHORTEST_TOKEN} characters or more",
+            _tokens,
+        )
+        return cls(cell=CellSettings.from_env(env), tokens=tokens)

@@ -70,7 +70,9 @@ def full() -> Refusal:
 
 def missing() -> Refusal:
     """An object that should be there is not."""
-    return Refusal("object_missing", "This file's content is not in the store.", status=404)
+    return Refusal(
+        "object_missing", "This file's content is not in the store any more. Ask an administrator.", status=410
+    )
 
 
 class _Pieces:

@@ -68,10 +68,11 @@ class Sender:
     def send(self, where: str, name: str, body: bytes) -> dict[str, Any]:
         """A whole upload; the answer for its file."""
         [begun] = self.begin(where, (name, body))
-        if begun["call"] is not None:
-            assert self.put(begun["call"], body).status_code == 200
-        else:
+        if begun["call"] is None:
             self.send_parts(begun["id"], body, *range(1, begun["parts"] + 1))
+        else:
+            answer = self.put(begun["call"], body)
+            assert answer.status_code == 200, answer.text
         [file] = self.complete(begun["id"])
         return file
 
