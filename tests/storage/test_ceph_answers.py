@@ -134,6 +134,16 @@ def test_an_unknown_users_buckets_are_none_and_an_unknown_user_is_none(on_ceph: 
     assert not on_ceph.store.remove(org.name, org.name, org.key, 1)
 
 
+def test_an_unlinked_bucket_stays_open_to_its_key_and_is_linked_again(on_ceph: CephStand, org: Org) -> None:
+    settle(on_ceph.store, org)
+    on_ceph.done("POST", "bucket", bucket=org.name, uid=org.name)
+    # Unlinking revokes nothing: it is no way to close an account.
+    assert on_ceph.done("GET", "bucket", uid=org.name) == []
+    assert on_ceph.put(org).status_code == 200
+    assert settle(on_ceph.store, org) == [False, True, False]
+    assert on_ceph.done("GET", "bucket", uid=org.name) == [org.name]
+
+
 def quota_of(stand: CephStand, org: Org) -> dict[str, int]:
     return stand.done("GET", "bucket", bucket=org.name, stats="true")["bucket_quota"]
 
