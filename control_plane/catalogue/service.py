@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from sqlalchemy import select
@@ -14,7 +14,7 @@ from control_plane import audit
 from control_plane.audit import SYSTEM, Actor
 from control_plane.catalogue.models import Offer, OfferVersion
 from control_plane.catalogue.seeds import SEEDS
-from control_plane.catalogue.terms import Entitlements, Requirements, Terms
+from control_plane.catalogue.terms import Encryption, Entitlements, Requirements, Terms
 from kit.errors import Refusal, Refusals
 from kit.ids import new_id
 
@@ -201,6 +201,9 @@ def _check_sizes(granted: Entitlements) -> list[Refusal]:
         if value is not None and not least <= value <= 10**18:
             message = "This must be at least {least}."
             found.append(Refusal("out_of_range", message, field=f"entitlements.{name}", least=least))
+    if granted.encryption not in get_args(Encryption):
+        message = "Files are encrypted by the store's key or by one of the tenant's own: store or tenant."
+        found.append(Refusal("bad_value", message, field="entitlements.encryption"))
     return found
 
 

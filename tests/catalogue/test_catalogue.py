@@ -143,3 +143,27 @@ def test_a_new_code_is_a_new_offer(seeded: Session) -> None:
     )
     assert (made.version, made.requirements.qualities) == (1, ("secnumcloud",))
     assert catalogue.offers(seeded)[-1].code == "sovereign"
+
+
+def test_files_are_encrypted_by_the_store_unless_an_offer_says_otherwise(seeded: Session) -> None:
+    offer = catalogue.current(seeded, "team")
+    assert (offer.entitlements.encryption, offer.entitlements.own_keys) == ("store", False)
+    own = msgspec.structs.replace(offer.entitlements, encryption="tenant")
+    assert publish(seeded, offer, entitlements=own).entitlements.own_keys
+    with pytest.raises(Refusals) as refused:
+        publish(seeded, offer, entitlements=msgspec.structs.replace(own, encryption="none"))  # type: ignore[arg-type]
+    assert [one.field for one in refused.value.refusals] == ["entitlements.encryption"]
+
+
+def test_an_offer_from_before_encryption_was_sold_is_the_stores_own(seeded: Session) -> None:
+    insert = """
+        insert into offer_version (id, offer_code, version, names, entitlements, terms, requirements)
+        select gen_random_uuid(), offer_code, 7, names, entitlements - 'encryption', terms, requirements
+        from offer_version where offer_code = 'team'
+    """
+    seeded.execute(text(insert))
+    seeded.execute(text("update offer set version = 7 where code = 'team'"))
+    seeded.expire_all()
+    assert catalogue.current(seeded, "team").entitlements.encryption == "store"
+    with pytest.raises(Refusal, match="says already"):
+        publish(seeded, catalogue.current(seeded, "team"))

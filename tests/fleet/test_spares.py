@@ -103,8 +103,28 @@ def test_the_cell_file_is_private_complete_and_opens_only_its_own_cells_seals(
     assert f"{cell}_app" in told["databases"][0]["url"]
     key = base64.b64decode(told["store"]["key"])
     assert key not in {vault.master, vault.derive("seal"), vault.derive("cell:other")}
+    with transaction(engine) as session:
+        assert key == placement.cell_vault(session, vault, "local").master
     with psycopg.connect(told["databases"][0]["url"]) as app:
         assert app.execute("select current_user").fetchone() == (f"{cell}_app",)
+
+
+def test_the_cell_file_tells_how_to_reach_the_store_and_nothing_that_administers_it(
+    engine: Engine, vault: Vault, tmp_path: Path
+) -> None:
+    reached = {
+        "endpoint": "https://gateway.example",
+        "public_endpoint": "https://files.example",
+        "region": "fr-par",
+        "ca_file": "/etc/parvis/ca.pem",
+    }
+    administered = {"kind": "ceph", "admin_key_id": "ADMIN", "admin_secret": "s3cret", "tenant_keys": True}
+    mirror = {"endpoint": "https://mirror.example", "key_id": "M", "secret": "s4cret"}
+    with transaction(engine) as session:
+        placement.add_cell(session, "far", "fr-par", [], {**reached, **administered, "mirror": mirror}, SYSTEM)
+        fleet.write_cell_file(session, vault, "far", tmp_path / "far.json")
+    told = json.loads((tmp_path / "far.json").read_text())["store"]
+    assert {name: value for name, value in told.items() if name != "key"} == reached
 
 
 def test_a_new_database_is_told_to_the_tenant_app_of_this_machine(

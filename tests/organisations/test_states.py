@@ -3,15 +3,16 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import msgspec
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from control_plane import audit, organisations, provisioning
+from control_plane import audit, catalogue, organisations, provisioning
 from control_plane.audit import SYSTEM, Filter
 from control_plane.organisations import STATES
 from kit.db import transaction
-from kit.errors import Refusal
+from kit.errors import Refusal, Refusals
 from tests.organisations.conftest import Desk
 
 GRAPH = {
@@ -291,3 +292,34 @@ def test_a_preview_tells_the_effects_and_changes_nothing(desk: Desk) -> None:
     assert desk.state(one) == "live"
     with transaction(desk.engine) as session:
         assert provisioning.current_operation(session, one).kind == "create"  # type: ignore[union-attr]
+
+
+def publish_sealed(desk: Desk) -> None:
+    with transaction(desk.engine) as session:
+        team = catalogue.current(session, "team")
+        granted = msgspec.structs.replace(team.entitlements, encryption="tenant")
+        catalogue.publish(
+            session, "sealed-team", names=team.names, entitlements=granted, terms=team.terms, actor=SYSTEM
+        )
+
+
+def test_an_offer_with_own_keys_is_refused_where_the_store_has_none(desk: Desk) -> None:
+    publish_sealed(desk)
+    one = desk.live()
+    with transaction(desk.engine) as session:
+        refused = organisations.preview(session, one, "change_offer", offer="sealed-team").refusal
+    assert refused is not None
+    assert (refused.code, refused.field) == ("cell_unfit", "offer")
+    with pytest.raises(Refusals) as no_room:
+        desk.order("meudon", offer="sealed-team")
+    assert no_room.value.refusals[0].code == "no_room"
+    desk.sql("update cell set store = store || '{\"tenant_keys\": true}'")
+    with transaction(desk.engine) as session:
+        told = organisations.preview(session, one, "change_offer", offer="sealed-team")
+    assert told.allowed
+    assert "New files are encrypted by a key of its own; older ones stay as they are." in [str(x) for x in told.lines]
+    desk.act("change_offer", one, offer="sealed-team")
+    with transaction(desk.engine) as session:
+        told = organisations.preview(session, one, "change_offer", offer="team")
+    assert any("store's key only" in str(line) for line in told.lines)
+    assert desk.order("meudon", offer="sealed-team")

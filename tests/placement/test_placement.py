@@ -9,7 +9,7 @@ from sqlalchemy import Engine, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from control_plane import placement
+from control_plane import audit, placement
 from control_plane.audit import SYSTEM
 from control_plane.catalogue import Requirements
 from control_plane.placement.models import CellDatabase
@@ -216,3 +216,95 @@ def test_a_cell_is_added_once(session: Session) -> None:
     assert placement.cell(session, "local").qualities == ["a", "b"]
     with pytest.raises(Refusal, match="already"):
         placement.add_cell(session, "local", "fr-par", [], {}, SYSTEM)
+
+
+@pytest.mark.parametrize("cell", [None, "plain"])
+def test_an_offer_with_keys_of_the_tenants_own_goes_only_where_the_store_has_them(
+    engine: Engine, make_cell: MakeCell, cell: str | None
+) -> None:
+    make_cell("plain", 9)
+    with pytest.raises(Refusal) as refused, transaction(engine) as session:
+        placement.place(session, new_id(), ANYWHERE, cell, own_keys=True)
+    assert refused.value.code == ("cell_unfit" if cell else "no_room")
+    with transaction(engine) as session:
+        placement.set_store(session, "plain", {"kind": "files", "root": "/nowhere", "tenant_keys": True}, SYSTEM)
+        assert placement.place(session, new_id(), ANYWHERE, cell, own_keys=True).cell == "plain"
+
+
+def test_without_that_wish_any_store_will_do(engine: Engine, make_cell: MakeCell) -> None:
+    """The control."""
+    make_cell("plain", 9)
+    assert place(engine).cell == "plain"
+
+
+CEPH = {
+    "kind": "ceph",
+    "endpoint": "https://gateway.example",
+    "admin_key_id": "ADMIN",
+    "mirror": {"endpoint": "https://mirror.example", "key_id": "M"},
+}
+
+
+def stored(engine: Engine) -> dict[str, object]:
+    with engine.connect() as connection:
+        found: dict[str, object] = connection.execute(text("select store from cell")).scalar_one()
+        return found
+
+
+def with_secrets(admin: str = "of the gateway", mirror: str = "of the mirror") -> dict[str, object]:
+    return {**CEPH, "admin_secret": admin, "mirror": {**CEPH["mirror"], "secret": mirror}}  # type: ignore[dict-item]
+
+
+def test_the_secrets_of_a_store_are_sealed_for_their_cell(engine: Engine, vault: Vault) -> None:
+    with transaction(engine) as session:
+        placement.add_cell(session, "local", "fr-par", [], with_secrets(), SYSTEM)
+    kept = stored(engine)
+    assert "of the" not in str(kept)
+    assert {"admin_secret", "secret"}.isdisjoint({*kept, *kept["mirror"]})  # type: ignore[misc]
+    assert vault.open(kept["admin_secret_sealed"], placement.admin_purpose("local")) == "of the gateway"  # type: ignore[arg-type]
+    assert vault.open(kept["mirror"]["secret_sealed"], placement.mirror_purpose("local")) == "of the mirror"  # type: ignore[index]
+
+
+def test_a_store_changes_its_addresses_and_keeps_the_secrets_that_are_left_out(engine: Engine) -> None:
+    with transaction(engine) as session:
+        placement.add_cell(session, "local", "fr-par", [], with_secrets(), SYSTEM)
+    before = stored(engine)
+    with transaction(engine) as session:
+        placement.set_store(session, "local", {**CEPH, "endpoint": "https://other.example"}, SYSTEM)
+        placement.set_store(session, "local", {**CEPH, "endpoint": "https://other.example"}, SYSTEM)
+    after = stored(engine)
+    assert after == {**before, "endpoint": "https://other.example"}
+    with transaction(engine) as session:
+        (event,) = audit.events(session, audit.Filter(verb="cell.store_set")).items
+    assert event.data["after"]["endpoint"] == "https://other.example"
+    assert "sealed" not in str(event.data)
+
+
+def test_a_secret_belongs_to_its_key_and_goes_with_it(engine: Engine) -> None:
+    with transaction(engine) as session:
+        placement.add_cell(session, "local", "fr-par", [], with_secrets(), SYSTEM)
+        changed = {**CEPH, "admin_key_id": "OTHER", "mirror": {**CEPH["mirror"], "key_id": "N"}}  # type: ignore[dict-item]
+        placement.set_store(session, "local", changed, SYSTEM)
+    kept = stored(engine)
+    assert "admin_secret_sealed" not in kept
+    assert "secret_sealed" not in kept["mirror"]  # type: ignore[operator]
+
+
+def test_a_store_keeps_its_kind(engine: Engine, make_cell: MakeCell) -> None:
+    make_cell("local", 9)
+    with pytest.raises(Refusal, match="keeps the kind"), transaction(engine) as session:
+        placement.set_store(session, "local", CEPH, SYSTEM)
+    with pytest.raises(Refusal, match="no cell called moon"), transaction(engine) as session:
+        placement.set_store(session, "moon", CEPH, SYSTEM)
+
+
+def test_each_cell_has_a_random_key_of_its_own_that_stays(engine: Engine, make_cell: MakeCell, vault: Vault) -> None:
+    for name in ("one", "two"):
+        make_cell(name, 9)
+    with transaction(engine) as session:
+        one, two = (placement.cell_vault(session, vault, name) for name in ("one", "two"))
+        assert one == placement.cell_vault(session, vault, "one")
+    assert one != two
+    assert {one.master, two.master}.isdisjoint({vault.master, vault.derive("cell:one"), vault.derive("cell:two")})
+    with pytest.raises(Refusal, match="no cell called moon"), transaction(engine) as session:
+        placement.cell_vault(session, vault, "moon")
