@@ -3,6 +3,7 @@
 import ctypes
 import os
 import pwd
+import resource
 import signal
 import subprocess
 import time
@@ -23,6 +24,7 @@ PR_CAP_AMBIENT_RAISE = 2
 CAPABILITY_VERSION_3 = 0x20080522
 CAP_DAC_OVERRIDE = 1
 CAP_DAC_READ_SEARCH = 2
+MANY_FILES = 32768
 START_TIME_FIELD = 19  # of /proc/<pid>/stat, counted after the command's closing parenthesis
 
 # Loaded before any fork: a child between fork and exec may not import.
@@ -54,6 +56,14 @@ def die_with_parent(sent: signal.Signals) -> None:
 def adopt_orphans() -> None:
     """Become the parent of grandchildren whose parent dies, so that none escapes."""
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def allow_many_files() -> None:
+    """Let this process and those it starts hold many connections; the usual 1,024 is for what is older than them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MANY_FILES if hard == resource.RLIM_INFINITY else min(MANY_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,7 @@ class Supervisor:
     async def run(self, sockets: list[socket.socket], stopping: asyncio.Event) -> None:
         """Start all, say so, serve until `stopping`, stop all."""
         processes.adopt_orphans()
+        processes.allow_many_files()
         await self._end_leftovers()
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._stop)

@@ -5,6 +5,8 @@ import os
 import signal
 import socket
 import stat
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -109,6 +111,15 @@ def test_only_loopback_is_listened_on(own: Product) -> None:
                 assert address in loopback, line
                 listening.append(line)
     assert len(listening) >= 6
+
+
+def test_the_usual_limit_of_connections_is_raised_as_far_as_it_goes() -> None:
+    program = (
+        "import resource as r; from control_plane.embedded.processes import allow_many_files;"
+        "r.setrlimit(r.RLIMIT_NOFILE, (256, 2000)); allow_many_files(); print(r.getrlimit(r.RLIMIT_NOFILE))"
+    )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=20)
+    assert told.stdout.strip() == "(2000, 2000)"
 
 
 @pytest.mark.parametrize("part", PARTS)
