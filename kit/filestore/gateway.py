@@ -110,7 +110,10 @@ class Gateway:
         except Gone:
             raise
         except Exception as error:  # noqa: BLE001 - every failure has an answer
-            answer = answers.refusal(_refused(error, request_id), scope["path"], request_id)
+            refused, resource = _refused(error, request_id), scope["raw_path"].decode("ascii", "replace")
+            answer = answers.refusal(refused, resource, request_id)
+            if refused.status == 403:
+                log.info("refused", code=refused.code, method=scope["method"], path=resource, request=request_id)
         if request is not None and "origin" in request.headers:
             told = await self._in_thread(cors.headers, self.store, request)
             answer = replace(answer, headers={**told, **answer.headers})

@@ -82,7 +82,7 @@ def put(folder: Path, key: str, upload: str, n: int, arrived: Arrival) -> None:
     name = f"{n:05d}.{arrived.etag}"
     with disk.locked(folder / "used"):
         known(folder, key, upload)
-        before = [part for part in _all(path) if part.n == n]
+        before = _all(path, f"{n:05d}.")
         replaced = sum(part.size for part in before)
         admit(folder, arrived.written, replaced)
         arrived.path.rename(path / name)
@@ -96,11 +96,11 @@ def put(folder: Path, key: str, upload: str, n: int, arrived: Arrival) -> None:
         raise missing("NoSuchUpload") from error
 
 
-def _all(path: Path) -> list[Part]:
+def _all(path: Path, beginning: str = "") -> list[Part]:
     found = []
     with os.scandir(path) as entries:
         for entry in entries:
-            named = PART.fullmatch(entry.name)
+            named = PART.fullmatch(entry.name) if entry.name.startswith(beginning) else None
             if named:
                 seen = entry.stat()
                 found.append(Part(int(named[1]), named[2], seen.st_size, seen.st_mtime, entry.name))

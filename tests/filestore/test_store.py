@@ -1,5 +1,6 @@
 """The administrator's side: states that are ensured, frozen accounts, removal, what crashes leave."""
 
+import errno
 import os
 import threading
 import time
@@ -8,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from kit.errors import Refusal, Unavailable
-from kit.filestore import FileStore, disk, uploads
+from kit.filestore import FileStore, disk, objects, uploads
+from kit.filestore.arriving import Arrival, Expected, place
 from kit.filestore.rows import BucketRow
 from kit.ids import new_id
 from tests.filestore.tenants import new_key
@@ -26,8 +28,6 @@ def store(tmp_path: Path) -> FileStore:
 
 def put(store: FileStore, content: bytes, bucket: str = "org-a") -> str:
     """An object as it lies, counted."""
-    from kit.filestore.arriving import Arrival, Expected, place
-
     key = new_key()
     arrived = Arrival.begin(store.folder(bucket), key, Expected(len(content)))
     arrived.write([content])
@@ -141,6 +141,28 @@ def test_tidying_clears_what_crashes_left_but_no_upload_and_counts_anew(store: F
     aged(aged_file)
     assert store.tidy(older_than=3600) == ["org-a"]
     assert (incoming(store), store.used("org-a")) == ([upload], 4)
+
+
+def test_where_files_keep_no_tags_an_object_shows_one_that_stays(
+    store: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some file systems keep nothing beside a file's content."""
+
+    def without(*_: object) -> None:
+        raise OSError(errno.ENOTSUP, "not supported")
+
+    monkeypatch.setattr(os, "setxattr", without)
+    monkeypatch.setattr(os, "getxattr", without)
+    folder, key = store.folder("org-a"), new_key()
+    arrived = Arrival.begin(folder, key, Expected(1))
+    arrived.write([b"x"])
+    arrived.finish(tagged=True)
+    place(folder, key, arrived)
+    found = objects.opened(objects.path_of(folder, key))
+    assert found is not None
+    with found:
+        assert found.etag == arrived.etag
+        assert found.etag.endswith("-1")
 
 
 def test_removal_takes_all_and_a_late_upload_finds_no_bucket(store: FileStore) -> None:
