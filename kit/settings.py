@@ -301,17 +301,29 @@ class CellSettings:
 
 @dataclass(frozen=True)
 class CellWorkerSettings:
-    """What a cell's worker needs to know: what its tenant app knows, and where mails go."""
+    """What a cell's worker needs to know: what its tenant app knows, where mails go, when an object is an orphan."""
 
     cell: CellSettings
     smtp_url: str
     mail_from: str
+    orphan_seconds: int = 86_400
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
         """Read the environment; raises SettingError at the first wrong setting."""
         env = os.environ if env is None else env
-        return cls(cell=CellSettings.from_env(env), smtp_url=_smtp_url(env), mail_from=_mail_from(env))
+        return cls(
+            cell=CellSettings.from_env(env),
+            smtp_url=_smtp_url(env),
+            mail_from=_mail_from(env),
+            orphan_seconds=_read(
+                env,
+                "ORPHAN_SECONDS",
+                "how old an object must be that no row knows, to be removed",
+                int,
+                default="86400",
+            ),
+        )
 
 
 def _tokens(value: str) -> frozenset[str]:

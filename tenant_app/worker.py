@@ -10,6 +10,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -44,6 +45,14 @@ where organisation_id in (select organisation_id from directory.chore where due_
                           order by due_at for update skip locked limit $2)
 returning organisation_id, due_at
 """
+# Whose books were not compared with the store's for a day: some at a time, so that the store is asked all day long.
+COMPARE = """
+insert into directory.chore (organisation_id)
+select t.organisation_id from directory.tenant t left join directory.usage u using (organisation_id)
+where t.state in ('live', 'read_only') and (u.reconciled_at is null or u.reconciled_at < now() - interval '1 day')
+limit 20 on conflict do nothing
+"""
+COMPARE_SECONDS = 60.0
 DONE = "delete from directory.chore where organisation_id = $1 and due_at = $2"
 POSTPONE = "update directory.chore set due_at = $3 where organisation_id = $1 and due_at = $2"
 
@@ -68,6 +77,7 @@ class Worker:
         self.settings = settings
         self.directory = directory
         self.stores = Stores()
+        self._compared_at: dict[str, float] = {}
 
     async def send_mails(self, pool: TenantPool, *, all_of_them: bool = False) -> int:
         """Send what is due; tells how many left."""
@@ -119,7 +129,8 @@ class Worker:
         try:
             if record is not None and record.state in {"live", "read_only"}:
                 bucket = self.stores.bucket(self.directory.cell, record)
-                again = await tidy(pool, record, bucket)
+                age = timedelta(seconds=self.settings.orphan_seconds)
+                again = await tidy(pool, record, bucket, orphan_age=age)
         except (Refusal, Unavailable) as error:
             log.warning("chore waits", organisation_id=str(organisation_id), error=str(error))
             again = datetime.now(UTC) + timedelta(minutes=1)
@@ -140,8 +151,13 @@ class Worker:
 
     async def _look(self, database: str, all_of_them: bool) -> int:
         work: list[Callable[..., Awaitable[int]]] = [self.send_mails, self.do_chores]
+        now = monotonic()
         try:
             pool = self.directory.pool_named(database)
+            if now - self._compared_at.get(database, 0.0) > COMPARE_SECONDS and not all_of_them:
+                self._compared_at[database] = now
+                async with pool.shared() as conn:
+                    await conn.execute(COMPARE)
             return sum([await one(pool, all_of_them=all_of_them) for one in work])
         except Unavailable as error:
             log.warning("database away", database=database, error=str(error))

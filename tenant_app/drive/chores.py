@@ -1,6 +1,6 @@
 """What is done for one workspace after the fact: uploads that nobody finished, blobs that nobody needs, its figures."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
@@ -9,9 +9,12 @@ from sqlalchemy import bindparam, delete, func, literal_column, select
 from kit.errors import Unavailable
 from kit.s3 import Bucket
 from tenant_app.accounts import person, tally
-from tenant_app.drive import promises, quota, retention
+from tenant_app.drive import notices, promises, quota, retention
 from tenant_app.drive.models import discard, node, upload
+from tenant_app.drive.promises import Promise
 from tenant_app.drive.reach import FILE
+from tenant_app.drive.reconciling import reconcile
+from tenant_app.drive.store import explained
 from tenant_app.spaces import space
 from tenant_app.tenancy import Connection, Q, TenantPool, TenantRecord
 
@@ -23,6 +26,18 @@ on conflict (organisation_id) do update set storage_bytes = excluded.storage_byt
     guests = excluded.guests, spaces = excluded.spaces, files = excluded.files,
     seen_at = greatest(u.seen_at, excluded.seen_at), measured_at = excluded.measured_at
 """
+
+
+# The night before last at the latest; in the hours in between by lot, so that the store is not asked all at once.
+IS_DUE = """
+select reconciled_at is null or reconciled_at < now() - interval '18 hours' - interval '6 hours' * random()
+from directory.usage where organisation_id = $1
+"""
+NOTE_BOOKS = """
+update directory.usage set store_bytes = $2, store_objects = $3, orphans = $4, missing = $5, reconciled_at = now()
+where organisation_id = $1
+"""
+ORPHAN_AGE = timedelta(days=1)
 
 
 class Blob(msgspec.Struct, frozen=True):
@@ -103,15 +118,20 @@ async def figures(conn: Connection) -> Figures:
     return found
 
 
-async def tidy(pool: TenantPool, record: TenantRecord, bucket: Bucket) -> datetime | None:
-    """End what is overdue, remove what is unneeded, report the figures; tells when to come again, if at all."""
+async def tidy(
+    pool: TenantPool, record: TenantRecord, bucket: Bucket, *, orphan_age: timedelta = ORPHAN_AGE
+) -> datetime | None:
+    """End what is overdue, remove what is unneeded, report the figures; tells when to come again, if at all.
+
+    Once a day, or when somebody asks, the workspace's books are compared with the store's.
+    """
     async with pool.transaction(record, read_only=False) as conn:
         overdue = await promises.sweep(conn, record)
-    for promise in overdue:
-        if promise.multipart is not None:
-            await bucket.abort(promise.key, promise.multipart)
-    await _empty_trash(pool, record)
-    await remove_blobs(pool, record, bucket)
+    if record.state == "live":
+        # A read-only organisation loses nothing while it waits for its next order, and its store refuses all changes.
+        await _clear_up(pool, record, bucket, overdue)
+    async with pool.transaction(record, read_only=False) as conn:
+        await notices.tell(conn, record)
     async with pool.transaction(record, read_only=False) as conn:
         now = await figures(conn)
         waiting: Next | None = await NEXT.one(conn)
@@ -127,12 +147,26 @@ async def tidy(pool: TenantPool, record: TenantRecord, bucket: Bucket) -> dateti
             now.files,
             now.seen_at,
         )
+        due = await conn.fetchval(IS_DUE, record.organisation_id)
+    if due:
+        books = await reconcile(pool, record, bucket, orphan_age)
+        async with pool.shared() as conn:
+            found = (books.store_bytes, books.store_objects, books.orphans, books.missing)
+            await conn.execute(NOTE_BOOKS, record.organisation_id, *found)
     return min((at for at in times if at is not None), default=None)
 
 
+async def _clear_up(pool: TenantPool, record: TenantRecord, bucket: Bucket, overdue: list[Promise]) -> None:
+    with explained():
+        for promise in overdue:
+            if promise.multipart is not None:
+                await bucket.abort(promise.key, promise.multipart)
+        await _empty_trash(pool, record)
+        await remove_blobs(pool, record, bucket)
+
+
 async def _empty_trash(pool: TenantPool, record: TenantRecord) -> None:
-    # A read-only organisation loses nothing while it waits for its next order.
-    emptied = retention.AT_ONCE if record.state == "live" else 0
+    emptied = retention.AT_ONCE
     while emptied == retention.AT_ONCE:
         async with pool.transaction(record, read_only=False) as conn:
             emptied = await retention.empty_trash(conn, record)

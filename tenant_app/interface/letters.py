@@ -6,6 +6,7 @@ from typing import Any
 
 from kit.errors import Refusal
 from kit.interface import render, translator
+from kit.interface.formats import size
 from kit.interface.i18n import Translator
 from kit.mail import Letter
 
@@ -64,9 +65,35 @@ def _password_reset(_: Translator, payload: Mapping[str, Any]) -> Words:
     )
 
 
+def _storage_mark(_: Translator, payload: Mapping[str, Any]) -> Words:
+    organisation = payload["organisation"]
+    used, limit = size(payload["used"], _.locale), size(payload["limit"], _.locale)
+    full = payload["mark"] >= 100
+    if full:
+        subject = _("The storage of {organisation} is full")
+        follows = _("Nothing more can be stored until there is room. What is there stays, and can be read.")
+    else:
+        subject = _("The storage of {organisation} is filled to {percent} %")
+        follows = _("At 100 % uploads are refused; nothing is removed.")
+    return Words(
+        _.locale,
+        organisation,
+        subject.format(organisation=organisation, percent=payload["percent"]),
+        [
+            _("Hello {name},").format(name=payload["name"]),
+            _("{used} of {limit} are used.").format(used=used, limit=limit),
+            follows,
+            _("Empty the trash, remove what nobody needs, or ask for a larger offer."),
+        ],
+        (_("Open the workspace"), payload["url"]),
+        [_("You receive this because you administer this workspace.")],
+    )
+
+
 KINDS: dict[str, Callable[[Translator, Mapping[str, Any]], Words]] = {
     "invitation": _invitation,
     "password_reset": _password_reset,
+    "storage_mark": _storage_mark,
 }
 
 
