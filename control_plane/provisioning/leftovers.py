@@ -61,7 +61,7 @@ def remove_orphan(  # noqa: PLR0917 - what, where and by whom
     organisation_id = _named(name)
     with transaction(engine) as session:
         fence = _checked(session, cell, name, organisation_id)
-        store = world.open_store(placement.cell(session, cell).store, cell)
+        store = world.store_of(placement.cell(session, cell))
         audit.record(session, "orphan.removal_asked", actor=actor, data={"cell": cell, "name": name})
     removed = any(name in names for names in store.inventory())
     if removed:

@@ -160,7 +160,7 @@ class _Worker:
             fence=wish.fence,
             place=place,
             database=self.world.databases.get(session, place.database_id),
-            store=self.world.store_of(session, place),
+            store=self.world.store_of(placement.cell(session, place.cell)),
             keyring=self._keyring(session, wish, order),
             seals=self.world.seals_of(session, place),
         )

@@ -76,7 +76,7 @@ def _inventory(engine: Engine, world: World, database: DatabaseView) -> Inventor
 
 def _store_inventory(world: World, cell: CellView) -> tuple[set[str], set[str]] | None:
     try:
-        return world.open_store(cell.store, cell.name).inventory()
+        return world.store_of(cell).inventory()
     except (Unavailable, Refusal):
         return None
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from control_plane import placement, storage
-from control_plane.placement import Databases, Place
+from control_plane.placement import CellView, Databases, Place
 from control_plane.provisioning.order import Order
 from control_plane.storage import Keyring, ObjectStore
 from kit.settings import workspace_url
@@ -36,13 +36,12 @@ class World:
         """The object store of a cell, by the settings in its row."""
         return self.make_store(settings, self.vault, cell)
 
-    def store_of(self, session: Session, place: Place) -> ObjectStore:
-        """The object store of a place's cell; opened anew when its settings have changed."""
-        settings = placement.cell(session, place.cell).store
+    def store_of(self, cell: CellView) -> ObjectStore:
+        """The object store of a cell, which all share; opened anew when its settings have changed."""
         with self._lock:
-            known = self._stores.get(place.cell_id)
-            if known is None or known[0] != settings:
-                known = self._stores[place.cell_id] = settings, self.open_store(settings, place.cell)
+            known = self._stores.get(cell.id)
+            if known is None or known[0] != cell.store:
+                known = self._stores[cell.id] = cell.store, self.open_store(cell.store, cell.name)
             return known[1]
 
     def seals_of(self, session: Session, place: Place) -> Vault:

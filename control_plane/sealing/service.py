@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from control_plane import audit, placement, storage
+from control_plane import audit, placement, provisioning, storage
 from control_plane.audit import SYSTEM, Actor
 from control_plane.sealing.columns import SEALED, Sealed
 from kit import logs
@@ -118,10 +118,12 @@ def _adopt(engine: Engine, vault: Vault) -> None:
         audit.audit_key(session)
         for cell in placement.cells(session):
             placement.cell_vault(session, vault, cell.name)
-    while True:
+        found = storage.unadopted(session)
+    for organisation_id in found:
         with transaction(engine) as session:
-            if not storage.adopt(session, vault, BATCH):
-                return
+            # As the loop does, which may want the same keys at this very moment.
+            provisioning.lock(session, organisation_id)
+            storage.adopt(session, vault, organisation_id)
 
 
 def _reseal_column(engine: Engine, vault: Vault, sealed: Sealed, tell: Progress) -> int:

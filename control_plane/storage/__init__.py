@@ -18,6 +18,7 @@ from control_plane.storage.keys_rotation import (
     note_published,
     note_stored,
     overlaps,
+    unadopted,
 )
 from control_plane.storage.keys_views import DataKeyView, KeysView, StoreKeyView, keys_of
 from control_plane.storage.opening import open_store
@@ -68,4 +69,5 @@ __all__ = [
     "overlaps",
     "passing_access_key",
     "record_of_store",
+    "unadopted",
 ]

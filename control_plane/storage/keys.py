@@ -47,7 +47,7 @@ class Keyring:
 def keyring(session: Session, vault: Vault, organisation_id: UUID, *, tenant: bool = False) -> Keyring:
     """The organisation's keys; what is missing is made. With `tenant`, its own data key encrypts its new files."""
     chest = Chest.open(session, vault, organisation_id)
-    current = chest.living_data[-1] if chest.living_data else chest.add_data_key()
+    current = chest.current_data_key()
     if tenant and current.files_since is None:
         current.files_since = datetime.now(UTC)
     if not chest.living_store:

@@ -56,6 +56,10 @@ class Chest:
         current, *older = [self.unwrapped(row) for row in reversed(self.living_data)]
         return Vault(current, tuple(older))
 
+    def current_data_key(self) -> OrganisationKey:
+        """The data key that seals now; made if there is none."""
+        return self.living_data[-1] if self.living_data else self.add_data_key()
+
     def add_data_key(self) -> OrganisationKey:
         """A new random data key."""
         version = self.data[-1].version + 1 if self.data else 1

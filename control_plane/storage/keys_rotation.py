@@ -17,6 +17,7 @@ from kit.vault import Vault
 def next_store_key(session: Session, vault: Vault, organisation_id: UUID) -> StoreKey:
     """A new access key is the current one; the one before retires, and still opens the store."""
     chest = Chest.open(session, vault, organisation_id)
+    chest.current_data_key()
     for row in chest.living_store:
         if row.state == "current":
             # One from before secrets were random is sealed now: its master key may be gone before it is.
@@ -31,6 +32,7 @@ def next_store_key(session: Session, vault: Vault, organisation_id: UUID) -> Sto
 def next_data_key(session: Session, vault: Vault, organisation_id: UUID) -> OrganisationKey:
     """A new data key seals the secrets from now on; the one before is destroyed, unless files hang on it."""
     chest = Chest.open(session, vault, organisation_id)
+    chest.current_data_key()
     secrets = [(row, chest.opened(row).secret) for row in chest.living_store]
     before = [row for row in chest.living_data if row.retired_at is None]
     for row in before:
@@ -173,15 +175,16 @@ def destroy(session: Session, organisation_id: UUID) -> list[int]:
     return sorted(session.scalars(destroyed))
 
 
-def adopt(session: Session, vault: Vault, limit: int = 200) -> int:
-    """Seal the secrets of access keys that still only derive from the oldest master key; says how many it did."""
+def unadopted(session: Session) -> list[UUID]:
+    """Organisations whose access key still only derives from the oldest master key."""
     query = select(StoreKey.organisation_id).where(StoreKey.state != "gone", StoreKey.secret_sealed.is_(None))
-    found = list(session.scalars(query.distinct().order_by(StoreKey.organisation_id).limit(limit)))
-    for organisation_id in found:
-        chest = Chest.open(session, vault, organisation_id)
-        if not chest.living_data:
-            chest.add_data_key()
-        for row in chest.living_store:
-            chest.opened(row)
-        session.flush()
-    return len(found)
+    return list(session.scalars(query.distinct().order_by(StoreKey.organisation_id)))
+
+
+def adopt(session: Session, vault: Vault, organisation_id: UUID) -> None:
+    """Seal the secret of an access key that only derives from the oldest master key."""
+    chest = Chest.open(session, vault, organisation_id)
+    chest.current_data_key()
+    for row in chest.living_store:
+        chest.opened(row)
+    session.flush()

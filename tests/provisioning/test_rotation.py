@@ -1,11 +1,13 @@
 """Keys rotate while everything works: the key that a workspace uses opens its store at every moment, and no other."""
 
+import signal
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 
-from control_plane import audit, organisations, provisioning, storage
+from control_plane import audit, fleet, organisations, provisioning, storage
 from control_plane.audit import SYSTEM, Filter
 from control_plane.provisioning import STEPS, Grace
 from kit.db import transaction
@@ -23,7 +25,8 @@ from tests.provisioning.rotating import (
     states,
     version_of,
 )
-from tests.world.house import House, Killed
+from tests.tenancy.test_heartbeat import eventually, follower
+from tests.world.house import CELL, House, Killed
 
 # The owner is made once: a rotation does not come by.
 POINTS = [point for point in MAKING_POINTS if point.step != "owner"]
@@ -320,3 +323,21 @@ def test_what_people_see_of_keys_holds_no_secret(house: House) -> None:
     assert ring.current.secret not in shown
     with transaction(house.engine) as session:
         assert storage.keys_of(session, UUID(int=1)) == storage.KeysView([], [])
+
+
+def test_a_real_process_of_the_tenant_app_confirms_within_seconds_and_a_frozen_one_does_not(
+    house: House, tmp_path: Path
+) -> None:
+    organisation = house.live()
+    path = tmp_path / "cell.json"
+    with transaction(house.engine) as session:
+        fleet.write_cell_file(session, house.vault, CELL, path)
+    with follower(path) as (process, _):
+        eventually(lambda: house.cell.served(Grace().silent) == house.cell.health().directory_version)
+        process.send_signal(signal.SIGSTOP)
+        rotated(house, organisation)
+        assert end(house, organisation) == 0
+        process.send_signal(signal.SIGCONT)
+        eventually(lambda: end(house, organisation) == 1)
+    house.settle(organisation)
+    assert held(house, organisation) == key_ids(organisation, 2)

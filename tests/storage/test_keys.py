@@ -83,6 +83,27 @@ def test_the_record_names_the_newest_key_that_the_store_is_known_to_hold(engine:
     assert keyring(engine, vault, organisation).current == ring.all[1] == ring.stored().current
 
 
+def legacy(engine: Engine, organisation: UUID) -> None:
+    """A key from before secrets were random: it only derives."""
+    with engine.begin() as connection:
+        connection.execute(
+            text("insert into store_key (organisation_id, version, key_id, state) values (:o, 1, 'PVOLD', 'current')"),
+            {"o": organisation},
+        )
+
+
+@pytest.mark.parametrize("change", [storage.next_store_key, storage.next_data_key, storage.adopt])
+def test_a_key_that_only_derives_is_sealed_by_whatever_touches_it_first(engine: Engine, vault: Vault, change) -> None:  # type: ignore[no-untyped-def]
+    organisation = new_id()
+    legacy(engine, organisation)
+    with transaction(engine) as session:
+        assert storage.unadopted(session) == [organisation]
+        change(session, vault, organisation)
+        assert storage.unadopted(session) == []
+    derived = vault.derive(f"store-key:{organisation}:1").hex()[:40]
+    assert keyring(engine, vault, organisation).all[0] == storage.AccessKey("PVOLD", derived)
+
+
 def test_there_is_one_current_key_of_each_kind_whatever_happens(engine: Engine, vault: Vault) -> None:
     organisation = new_id()
     keyring(engine, vault, organisation)

@@ -231,7 +231,7 @@ class House:
     @property
     def store(self) -> storage.ObjectStore:
         with transaction(self.engine) as session:
-            return self.world.open_store(placement.cell(session, CELL).store, CELL)
+            return self.world.store_of(placement.cell(session, CELL))
 
     def keyring(self, organisation_id: UUID) -> storage.Keyring:
         """The organisation's keys as they are; none are made."""
