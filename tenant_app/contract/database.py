@@ -11,7 +11,7 @@ import sqlalchemy.exc
 
 from kit.errors import Unavailable
 from migrations.tenant import CompiledSchema, compiled
-from tenant_app.contract import connections, drift, preparation, publishing, slots, verification, watching
+from tenant_app.contract import asking, connections, drift, preparation, publishing, slots, verification, watching
 from tenant_app.contract.connections import Connection
 from tenant_app.contract.records import Check, Health, Inspection, Inventory, Owner, TenantRecord, Upgraded, Usage
 from tenant_app.contract.upgrading import Upgrading
@@ -133,6 +133,13 @@ class CellDatabase:
     def usage(self, organisation_ids: Iterable[UUID]) -> dict[UUID, Usage]:
         """What these workspaces last reported."""
         return self._run(lambda connection: publishing.usage(connection, organisation_ids))
+
+    def ask_reconciliation(self, organisation_id: UUID) -> bool:
+        """The worker compares the workspace's books with its store now; until it has, `reconciled_at` is None.
+
+        False if there is no such workspace here.
+        """
+        return self._run(lambda connection: asking.reconciliation(connection, organisation_id))
 
     def ensure_signing_key(self, kid: str, public: dict[str, Any]) -> None:
         """The tenant app accepts login tickets of this key."""
