@@ -1,5 +1,6 @@
 """Where an installation keeps files: chosen once, started with the rest, reached by browsers, back after kill -9."""
 
+import hashlib
 import json
 import os
 import signal
@@ -136,18 +137,43 @@ def order(product: Product, address: str) -> str:
     return organisation
 
 
+def call(product: Product, method: str, path: str, body: bytes = b"", **headers: str) -> httpx.Response:
+    """A call to the Ceph itself, with its administrator's key."""
+    cluster = Ceph(product.var / "ceph", product.var / "log")
+    signer = Signer(cluster.endpoints[0], cluster.drawn["key_id"], cluster.drawn["secret"])
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    url, signed = signer.call(method, path, headers=named, payload=hashlib.sha256(body).hexdigest())
+    return httpx.request(method, url, headers=signed, content=body, trust_env=False, timeout=30)
+
+
 def buckets(product: Product) -> list[str]:
     """What the Ceph itself says it holds."""
-    cluster = Ceph(product.var / "ceph", product.var / "log")
-    drawn = cluster.drawn
-    url, signed = Signer(cluster.endpoints[0], drawn["key_id"], drawn["secret"]).call("GET", "/admin/bucket")
-    found: list[str] = httpx.get(url, headers=signed, trust_env=False).json()
+    found: list[str] = call(product, "GET", "/admin/bucket").json()
     return found
 
 
 def test_an_organisation_gets_its_bucket_in_the_ceph(own: Product) -> None:
     organisation = order(own, "erste").replace("-", "")
     assert f"org-{organisation}" in buckets(own)
+
+
+def test_the_gateway_asks_the_cell_for_an_organisations_own_key_and_gets_no_other(own: Product) -> None:
+    with own.api() as api:
+        seen = api.get("/offers/team")
+        offer = seen.json()["offer"]
+        terms = {name: offer[name] for name in ("names", "terms", "requirements")}
+        terms["entitlements"] = offer["entitlements"] | {"encryption": "tenant"}
+        answer = api.put("/offers/team", json=terms, headers={"If-Match": seen.headers["etag"]})
+        assert answer.status_code == 200, answer.text
+    organisation = order(own, "eigene").replace("-", "")
+    assert call(own, "PUT", "/probe").status_code == 200
+    wish = {"x_amz_server_side_encryption": "aws:kms"}
+    for version, status in ((1, 200), (2, 404)):
+        key = f"pv-{organisation}-{version}"
+        path = f"/probe/{version}"
+        stored = call(own, "PUT", path, b"sealed", x_amz_server_side_encryption_aws_kms_key_id=key, **wish)
+        assert stored.status_code == status, stored.text
+    assert call(own, "GET", "/probe/1").content == b"sealed"
 
 
 def test_nobody_reads_the_administrators_secret_in_a_log_or_on_a_command_line(own: Product) -> None:
