@@ -1,5 +1,6 @@
 """A browser's part in a direct upload, played by a program: it asks, sends to the store, and says that it is done."""
 
+import ssl
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -26,7 +27,9 @@ class Sender:
 
     @classmethod
     def of(cls, person: Person) -> "Sender":
-        store = httpx.Client(transport=Loopback(), timeout=60, trust_env=False)
+        ca_file = person.house.store.ca_file
+        trust = ssl.create_default_context(cafile=ca_file) if ca_file else True
+        store = httpx.Client(transport=Loopback(verify=trust), timeout=60, trust_env=False)
         person.house._clients.append(store)
         return cls(person, person.token(), store)
 

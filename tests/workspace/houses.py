@@ -3,6 +3,7 @@
 import base64
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -272,6 +273,47 @@ class House:
             "PARVIS_LOG_LEVEL": "WARNING",
         }
 
+    def start(self) -> None:
+        with (self.folder / "output").open("ab") as output:
+            self.process = subprocess.Popen(
+                [
+                    *(
+                        sys.executable,
+                        "-m",
+                        "granian",
+                        "--interface",
+                        "asgi",
+                        "--host",
+                        "127.0.0.1",
+                        "--loop",
+                        "uvloop",
+                    ),
+                    *("--port", str(self.port), "--no-ws", "--workers-kill-timeout", "3", "tenant_app.web:app"),
+                ],
+                env=self.env(),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def kill(self) -> None:
+        """kill -9 of the whole tenant app, as it stands."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(timeout=10)
+
+    def wait_until_ready(self) -> None:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise AssertionError((self.folder / "output").read_text())
+            try:
+                if httpx.get(f"http://127.0.0.1:{self.port}/readyz", trust_env=False).status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.1)
+        raise AssertionError((self.folder / "output").read_text())
+
     def close(self) -> None:
         for client in self._clients:
             client.close()
@@ -288,24 +330,16 @@ def running_house(cell: Cell, folder: Path, store: Store) -> Iterator[House]:
         "databases": [{"name": cell.name, "url": cell.app_url}],
         "store": {
             "endpoint": store.endpoint,
-            "public_endpoint": store.endpoint.replace("127.0.0.1", "parvis-files.localhost"),
+            "public_endpoint": store.endpoint.replace("127.0.0.1", store.public_host),
+            "ca_file": str(store.ca_file) if store.ca_file else None,
             "key": base64.b64encode(CELL_KEY).decode(),
         },
     }
     (folder / "cell.json").write_bytes(msgspec.json.encode(content))
     house = House(cell, folder, store, free_port(), None, key)  # type: ignore[arg-type]
-    with (folder / "output").open("wb") as output:
-        house.process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--loop", "uvloop"),
-                *("--port", str(house.port), "--no-ws", "--workers-kill-timeout", "3", "tenant_app.web:app"),
-            ],
-            env=house.env(),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
+    house.start()
     try:
-        _wait_until_ready(house)
+        house.wait_until_ready()
         yield house
     finally:
         house.close()
@@ -315,20 +349,6 @@ def running_house(cell: Cell, folder: Path, store: Store) -> Iterator[House]:
         except subprocess.TimeoutExpired:
             house.process.kill()
             house.process.wait(timeout=5)
-
-
-def _wait_until_ready(house: House) -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        if house.process.poll() is not None:
-            raise AssertionError((house.folder / "output").read_text())
-        try:
-            if httpx.get(f"http://127.0.0.1:{house.port}/readyz", trust_env=False).status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.1)
-    raise AssertionError((house.folder / "output").read_text())
 
 
 def together(work: list[Any]) -> list[Any]:

@@ -30,6 +30,8 @@ class Store(Protocol):
     """Where a house's workspaces keep their files."""
 
     endpoint: str
+    public_host: str
+    ca_file: Path | None
 
     def open(self, name: str, *, quota: int | None, origin: str) -> str:
         """Make account and bucket of this name; the id of the key whose secret is `SECRET`."""
@@ -40,7 +42,7 @@ class Store(Protocol):
 
 def bucket(store: Store, name: str, key_id: str) -> Bucket:
     """The bucket, as its owner sees it. Open it in the event loop that uses it."""
-    client = Client(store.endpoint, store.endpoint)
+    client = Client(store.endpoint, store.endpoint, ca_file=store.ca_file)
     return Bucket(client, client.signer(key_id, SECRET), name)
 
 
@@ -83,6 +85,8 @@ class Files:
     endpoint: str
     administrator: FileStore
     gateway: Any
+    public_host: str = "parvis-files.localhost"
+    ca_file: Path | None = None
 
     def open(self, name: str, *, quota: int | None, origin: str) -> str:
         key_id = key_id_of(name)
@@ -107,11 +111,17 @@ class Ceph:
     endpoint: str
     key_id: str
     secret: str
+    public_host: str = "parvis-files.localhost"
+    ca_file: Path | None = None
+
+    @property
+    def _trust(self) -> str | bool:
+        return str(self.ca_file) if self.ca_file else True
 
     def admin(self, method: str, path: str, **params: str) -> requests.Response:
         signer = Signer(self.endpoint, self.key_id, self.secret)
         url, headers = signer.call(method, f"/admin{path}", params)
-        answer = requests.request(method, url, headers=headers, timeout=20)
+        answer = requests.request(method, url, headers=headers, timeout=20, verify=self._trust)
         assert answer.status_code == 200, answer.text
         return answer
 
@@ -123,7 +133,7 @@ class Ceph:
         signer = Signer(self.endpoint, key_id, SECRET)
         for params, body in (({}, ""), ({"cors": ""}, CORS.format(origin=origin))):
             url, headers = signer.call("PUT", f"/{name}", params)
-            answer = requests.put(url, headers=headers, data=body.encode(), timeout=20)
+            answer = requests.put(url, headers=headers, data=body.encode(), timeout=20, verify=self._trust)
             assert answer.status_code == 200, answer.text
         if quota is not None:
             limit = {"quota": "", "uid": name, "bucket": name, "max-size-kb": str(quota // 1024), "enabled": "true"}
