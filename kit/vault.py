@@ -26,7 +26,7 @@ KEY = 32
 class Vault:
     """Seals and opens small secrets. Keys are 32 bytes; a purpose binds a secret to its place.
 
-    `master` seals; it and the `older` ones open, the oldest last.
+    `master` seals; it and the `older` ones open, whatever their order.
     """
 
     master: bytes
@@ -58,11 +58,6 @@ class Vault:
     def keys(self) -> tuple[bytes, ...]:
         """Every key, the sealing one first."""
         return (self.master, *self.older)
-
-    @property
-    def oldest(self) -> "Vault":
-        """The vault of the oldest key alone: what was derived before keys rotated was derived from it."""
-        return Vault(self.keys[-1])
 
     @property
     def key_id(self) -> str:

@@ -1,7 +1,7 @@
 """The record of who did what, chained per organisation; a state change writes its event in its own transaction."""
 
 from control_plane.audit.actor import SYSTEM, Actor, ActorKind
-from control_plane.audit.keys import audit_key
+from control_plane.audit.keys import audit_key, first_master
 from control_plane.audit.models import AuditChain, AuditEvent
 from control_plane.audit.service import Filter, events, record
 from control_plane.audit.verify import Finding, Report, verify
@@ -17,6 +17,7 @@ __all__ = [
     "Report",
     "audit_key",
     "events",
+    "first_master",
     "record",
     "verify",
 ]

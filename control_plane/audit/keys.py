@@ -15,6 +15,8 @@ from kit.errors import Unavailable
 from kit.vault import Vault
 
 PURPOSE = "audit-key"
+# The key of chains from before it was random derives from a master key for this purpose.
+DERIVED = "audit"
 CHAINS = 20
 
 # The key never changes, so each process reads it once.
@@ -40,18 +42,32 @@ def _kept(session: Session, vault: Vault) -> bytes:
     sealed = session.scalar(select(AuditKey.key_sealed))
     if sealed is not None:
         return base64.b64decode(vault.open(sealed, PURPOSE))
-    derived = vault.oldest.derive("audit")
-    _check(session, derived)
+    derived = _begun_with(session, vault)
     unsealed = update(AuditKey).where(AuditKey.key_sealed.is_(None))
     session.execute(unsealed.values(key_sealed=_seal(vault, derived), created_at=func.now()))
     return derived
 
 
-def _check(session: Session, derived: bytes) -> None:
-    """The derived key is kept for good, so it must be the right one: some chain begins with it."""
-    first = session.scalars(select(AuditEvent).where(AuditEvent.seq == 1).order_by(AuditEvent.at).limit(CHAINS))
-    if not any(hmac.compare_digest(event.digest, event_digest(derived, event, START)) for event in first):
-        raise Unavailable("vault_refused", "the oldest master key here is not the one that the record was begun with")
+def _begun_with(session: Session, vault: Vault) -> bytes:
+    """What derives from one of the master keys and a chain begins with: it is kept for good, so it must be right."""
+    query = select(AuditEvent).where(AuditEvent.seq == 1).order_by(AuditEvent.at).limit(CHAINS)
+    events = list(session.scalars(query))
+    for key in vault.derivations(DERIVED):
+        if any(hmac.compare_digest(event.digest, event_digest(key, event, START)) for event in events):
+            return key
+    raise Unavailable("vault_refused", "none of the master keys here is the one that the record was begun with")
+
+
+def first_master(session: Session) -> Vault:
+    """The one master key from which keys derived before they were random; the key of the chains tells which.
+
+    It must still be among the vault's keys: `Unavailable("vault_refused")` otherwise.
+    """
+    vault, known = vault_of(session), audit_key(session)
+    for master, derived in zip(vault.keys, vault.derivations(DERIVED), strict=True):
+        if hmac.compare_digest(derived, known):
+            return Vault(master)
+    raise Unavailable("vault_refused", "the master key that this installation began with is not among those given here")
 
 
 def _seal(vault: Vault, key: bytes) -> str:

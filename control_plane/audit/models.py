@@ -40,7 +40,7 @@ class AuditEvent(Base):
 class AuditKey(Base):
     """The key of all chains, of which there is one for good: sealed, so that it outlives every master key.
 
-    Not sealed yet, it is the one that the oldest master key gives: the key of chains from before this table.
+    Not sealed yet, it is the one that the first master key gives: the key of chains from before this table.
     """
 
     __tablename__ = "audit_key"

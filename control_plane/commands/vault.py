@@ -89,7 +89,7 @@ def _show(console: Console, found: "Status") -> None:
         [line.column, line.by_key.get(found.key_id, 0), *_older(line.by_key, found.key_id), line.derived]
         for line in found.lines
     ]
-    headers = ["Column", f"By the newest key {found.key_id}", "By older keys", "Derived from the oldest key"]
+    headers = ["Column", f"By the newest key {found.key_id}", "By older keys", "Not sealed yet"]
     table(console, headers, rows, empty="Nothing is sealed.")
     console.print(_verdict(found))
 
@@ -103,5 +103,7 @@ def _verdict(found: "Status") -> str:
     if found.lost:
         return f"{found.lost} texts are sealed by a key that is not given here: add it, or they stay closed."
     if found.left:
-        return f"{found.left} still hang on an older key: keep it, and run `parvis vault reseal`."
+        return (
+            f"{found.left} still hang on an older key, or do not say on which: keep it, and run `parvis vault reseal`."
+        )
     return "Nothing hangs on an older key any more: it may be removed from the file, and destroyed."

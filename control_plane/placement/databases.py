@@ -13,7 +13,7 @@ from control_plane import audit
 from control_plane.audit import Actor
 from control_plane.placement.models import Cell, CellDatabase
 from control_plane.placement.service import cell as cell_called
-from control_plane.placement.stores import ADMIN, APP, seal_key, sealed_store
+from control_plane.placement.stores import seal_key, sealed_store
 from control_plane.placement.views import CellView, Check, DatabaseView
 from kit.db import vault_of
 from kit.errors import Refusal, Unavailable
@@ -25,6 +25,7 @@ NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 DATABASE = re.compile(r"[a-z][a-z0-9_]{0,50}")
 MOST_TENANTS = 2000
 MOST_SPARES = 500
+ADMIN, APP = "cell-database-admin", "cell-database-app"
 
 
 def add_cell(  # noqa: PLR0917 - as a form has them

@@ -13,7 +13,7 @@ from kit.db import Base
 class Cell(Base):
     """A PostgreSQL cluster, tenant-app processes and an object store in one region, with one set of qualities.
 
-    `key_sealed` is the key of the cell's own seals. Not sealed yet, it is the one that the oldest master key gives: the
+    `key_sealed` is the key of the cell's own seals. Not sealed yet, it is the one that the first master key gives: the
     key of a cell from before this column.
     """
 

@@ -8,14 +8,13 @@ from sqlalchemy.orm import Session
 
 from control_plane import audit
 from control_plane.audit import Actor
-from control_plane.placement.models import Cell, CellDatabase
+from control_plane.placement.models import Cell
 from control_plane.placement.service import cell as cell_called
 from control_plane.placement.views import CellView
 from kit.db import vault_of
-from kit.errors import Refusal, Unavailable
+from kit.errors import Refusal
 from kit.vault import Vault
 
-ADMIN, APP = "cell-database-admin", "cell-database-app"
 SECRETS = ("admin_secret", "admin_secret_sealed", "secret", "secret_sealed")
 
 
@@ -98,25 +97,7 @@ def cell_vault(session: Session, vault: Vault, name: str) -> Vault:
     if sealed[0] is not None:
         return Vault(base64.b64decode(vault.open(sealed[0], key_purpose(name))))
     # A cell from before keys were random keeps the one that its tenant app and its records know.
-    _check_oldest(session, vault, name)
-    derived = vault.oldest.derive(f"cell:{name}")
+    derived = audit.first_master(session).derive(f"cell:{name}")
     unsealed = update(Cell).where(Cell.name == name, Cell.key_sealed.is_(None))
     session.execute(unsealed.values(key_sealed=seal_key(vault, name, derived)))
     return Vault(derived)
-
-
-def _check_oldest(session: Session, vault: Vault, name: str) -> None:
-    """What derives is kept for good, so it must be the right key: some address of the cell is sealed by it."""
-    query = select(CellDatabase.admin_url_sealed).join(Cell, Cell.id == CellDatabase.cell_id).where(Cell.name == name)
-    sealed = list(session.scalars(query))
-    if sealed and not any(_opens(vault.oldest, one) for one in sealed):
-        message = f"the oldest master key here is not the one that the cell {name} was made with"
-        raise Unavailable("vault_refused", message)
-
-
-def _opens(vault: Vault, sealed: str) -> bool:
-    try:
-        vault.open(sealed, ADMIN)
-    except Unavailable:
-        return False
-    return True

@@ -18,7 +18,7 @@ from kit.vault import Vault, key_id
 
 BATCH = 100
 ROUNDS = 5
-# Keys from before they were random: nothing of them is sealed yet, they derive from the oldest master key.
+# Keys from before they were random: nothing of them is sealed yet, they derive from the first master key.
 DERIVED = {
     "audit_key.key_sealed": "select count(*) from audit_key where key_sealed is null",
     "cell.key_sealed": "select count(*) from cell where key_sealed is null",
@@ -35,7 +35,7 @@ Progress = Callable[[str, int, int], None]
 class Line:
     """How many texts of a column hang on which key, by its id; "" for texts from before keys had names.
 
-    `derived` ones are not sealed at all yet, and hang on the oldest key.
+    `derived` ones are not sealed at all yet, and hang on the first key that there was.
     """
 
     column: str
@@ -113,7 +113,7 @@ def reseal(engine: Engine, vault: Vault, actor: Actor = SYSTEM, progress: Progre
 
 
 def _adopt(engine: Engine, vault: Vault) -> None:
-    """Keys that only derive from the oldest master key are kept from now on, so that it may go."""
+    """Keys that only derive from the first master key are kept from now on, so that it may go."""
     with transaction(engine) as session:
         audit.audit_key(session)
         for cell in placement.cells(session):

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from control_plane import audit
 from control_plane.storage.keys_models import OrganisationKey, StoreKey
 from control_plane.storage.store import AccessKey
 from kit.vault import Vault
@@ -93,7 +94,7 @@ class Chest:
     def opened(self, row: StoreKey) -> AccessKey:
         """An access key itself; one from before secrets were random is sealed on the way."""
         if row.secret_sealed is None:
-            self.seal(row, derived_secret(self.vault, row.organisation_id, row.version))
+            self.seal(row, derived_secret(self.session, row.organisation_id, row.version))
         return AccessKey(row.key_id, self.secret(row))
 
     def secret(self, row: StoreKey) -> str:
@@ -121,9 +122,9 @@ def passing_access_key(organisation_id: UUID) -> AccessKey:
     return AccessKey(f"PV{organisation_id.hex[-12:].upper()}T{secrets.token_hex(4).upper()}", secrets.token_hex(20))
 
 
-def derived_secret(vault: Vault, organisation_id: UUID, version: int) -> str:
-    """The secret of a key from before secrets were random: the oldest master key gives it."""
-    return vault.oldest.derive(f"store-key:{organisation_id}:{version}").hex()[:40]
+def derived_secret(session: Session, organisation_id: UUID, version: int) -> str:
+    """The secret of a key from before secrets were random: the first master key gives it."""
+    return audit.first_master(session).derive(f"store-key:{organisation_id}:{version}").hex()[:40]
 
 
 def wrap_purpose(organisation_id: UUID, version: int) -> str:

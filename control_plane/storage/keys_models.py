@@ -34,7 +34,7 @@ class OrganisationKey(Base):
 class StoreKey(Base):
     """An access key of the organisation's account in the object store; its secret is sealed by the data key.
 
-    A secret that is not sealed yet is the one that the oldest master key gives: the key from before this table.
+    A secret that is not sealed yet is the one that the first master key gives: the key from before this table.
     `current` is the newest; `retiring` ones still open the store until nobody can be using them; `gone` ones open
     nothing any more. `stored_at`: the store holds it. `published_at`: the tenant record carries it, since the
     directory's `directory_version`. `confirmed_at`: every process of the tenant app serves a later key.

@@ -176,13 +176,13 @@ def destroy(session: Session, organisation_id: UUID) -> list[int]:
 
 
 def unadopted(session: Session) -> list[UUID]:
-    """Organisations whose access key still only derives from the oldest master key."""
+    """Organisations whose access key still only derives from the first master key."""
     query = select(StoreKey.organisation_id).where(StoreKey.state != "gone", StoreKey.secret_sealed.is_(None))
     return list(session.scalars(query.distinct().order_by(StoreKey.organisation_id)))
 
 
 def adopt(session: Session, vault: Vault, organisation_id: UUID) -> None:
-    """Seal the secret of an access key that only derives from the oldest master key."""
+    """Seal the secret of an access key that only derives from the first master key."""
     chest = Chest.open(session, vault, organisation_id)
     chest.current_data_key()
     for row in chest.living_store:

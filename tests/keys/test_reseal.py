@@ -138,7 +138,7 @@ def test_the_control_a_column_that_is_not_listed_would_stay_behind(
     alone.dispose()
 
 
-def test_the_status_counts_by_key_and_what_only_derives_from_the_oldest(engine: Engine, vault: Vault) -> None:
+def test_the_status_counts_by_key_and_what_only_derives(engine: Engine, vault: Vault) -> None:
     furnish(engine, vault)
     with engine.begin() as connection:
         connection.execute(text("update cell set key_sealed = null"))

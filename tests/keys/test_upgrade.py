@@ -181,7 +181,7 @@ def test_without_the_old_key_no_wrong_one_is_kept_for_good(reopened: Reopened) -
     alone, old = reopened(NEW), reopened(OLD)
     with pytest.raises(Unavailable, match="record was begun with"), transaction(alone) as session:
         audit.audit_key(session)
-    with pytest.raises(Unavailable, match="cell local was made with"), transaction(alone) as session:
+    with pytest.raises(Unavailable, match="began with|begun with"), transaction(alone) as session:
         placement.cell_vault(session, NEW, "local")
     with transaction(old) as session:
         assert audit.verify(session, audit.audit_key(session)).ok

@@ -83,9 +83,11 @@ def test_the_record_names_the_newest_key_that_the_store_is_known_to_hold(engine:
     assert keyring(engine, vault, organisation).current == ring.all[1] == ring.stored().current
 
 
-def legacy(engine: Engine, organisation: UUID) -> None:
-    """A key from before secrets were random: it only derives."""
+def legacy(engine: Engine, vault: Vault, organisation: UUID) -> None:
+    """A key from before secrets were random: it only derives, as the key of the record did."""
+    key = vault.seal(base64.b64encode(vault.derive("audit")).decode(), "audit-key")
     with engine.begin() as connection:
+        connection.execute(text("insert into audit_key (one, key_sealed) values (true, :key)"), {"key": key})
         connection.execute(
             text("insert into store_key (organisation_id, version, key_id, state) values (:o, 1, 'PVOLD', 'current')"),
             {"o": organisation},
@@ -95,7 +97,7 @@ def legacy(engine: Engine, organisation: UUID) -> None:
 @pytest.mark.parametrize("change", [storage.next_store_key, storage.next_data_key, storage.adopt])
 def test_a_key_that_only_derives_is_sealed_by_whatever_touches_it_first(engine: Engine, vault: Vault, change) -> None:  # type: ignore[no-untyped-def]
     organisation = new_id()
-    legacy(engine, organisation)
+    legacy(engine, vault, organisation)
     with transaction(engine) as session:
         assert storage.unadopted(session) == [organisation]
         change(session, vault, organisation)
