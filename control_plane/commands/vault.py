@@ -103,7 +103,5 @@ def _verdict(found: "Status") -> str:
     if found.lost:
         return f"{found.lost} texts are sealed by a key that is not given here: add it, or they stay closed."
     if found.left:
-        return (
-            f"{found.left} still hang on an older key, or do not say on which: keep it, and run `parvis vault reseal`."
-        )
+        return f"{found.left} still hang on an older key, or name none: keep it, and run `parvis vault reseal`."
     return "Nothing hangs on an older key any more: it may be removed from the file, and destroyed."
