@@ -3,6 +3,7 @@
 from control_plane.placement import cell_vault
 from control_plane.storage.ceph import CephObjectStore
 from control_plane.storage.files import FileObjectStore
+from control_plane.storage.inspecting import REACHABLE, RIGHTS
 from control_plane.storage.keys import Keyring, data_key_name, file_key, keyring, leaving, record_of_store
 from control_plane.storage.keys_chest import passing_access_key
 from control_plane.storage.keys_rotation import (
@@ -34,6 +35,8 @@ from control_plane.storage.store import (
 )
 
 __all__ = [
+    "REACHABLE",
+    "RIGHTS",
     "AccessKey",
     "BucketWish",
     "CephObjectStore",
