@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import errno
 import hashlib
 import os
 from collections.abc import Sequence
@@ -12,6 +13,9 @@ from kit.filestore import disk, objects
 from kit.filestore.refusals import Refused, missing
 from kit.filestore.rows import BucketRow
 from kit.ids import new_id
+
+# What `rename` says where one of the two is a folder.
+OTHER_KIND = frozenset({errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY, errno.EEXIST})
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,7 @@ def full() -> Refused:
 
 def quota(folder: Path) -> BucketRow:
     """The bucket's row as it is now."""
-    row = disk.read(folder / "bucket.json", BucketRow)
+    row = disk.seen(f"{folder}/bucket.json", BucketRow)
     if row is None:
         raise missing("NoSuchBucket")
     return row
@@ -138,17 +142,18 @@ def place(folder: Path, key: str, arrived: Arrival) -> None:
 def put_in_place(made: Path, target: Path) -> Path:
     """Give an object, file or folder, its name. Where what had the name before waits to be cleared, if it does."""
     try:
-        target.parent.mkdir()
-    except FileExistsError:
-        pass
-    else:
-        disk.sync(target.parent.parent)
-    if not (target.is_dir() or (made.is_dir() and target.exists())):
         made.rename(target)
-        return made
-    disk.exchange(made, target)
-    # At once: an object of parts that lay where uploads lie would be taken for one.
-    return take_away(made, made.parent)
+    except FileNotFoundError:
+        target.parent.mkdir(exist_ok=True)
+        disk.sync(target.parent.parent)
+        made.rename(target)
+    except OSError as error:
+        if error.errno not in OTHER_KIND:
+            raise
+        disk.exchange(made, target)
+        # At once: an object of parts that lay where uploads lie would be taken for one.
+        return take_away(made, made.parent)
+    return made
 
 
 def take_away(path: Path, incoming: Path) -> Path:

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TypeVar, cast
+from typing import TypeVar, cast
 
 import msgspec
 
@@ -45,15 +45,19 @@ def checked(name: str, pattern: re.Pattern[str]) -> str:
 def count(folder: Path) -> int:
     """Bytes counted against a bucket's quota."""
     try:
-        return int((folder / "used").read_text() or 0)
+        handle = os.open(f"{folder}/used", os.O_RDONLY)
     except FileNotFoundError:
         return 0
+    try:
+        return int(os.read(handle, 64) or 0)
+    finally:
+        os.close(handle)
 
 
 def set_count(folder: Path, total: int) -> None:
     """Remember the bytes counted. Only who holds the lock does."""
     # Not forced to disk: what a power cut may lose, `recount` finds again. Of one width: nobody reads half.
-    handle = os.open(folder / "used", os.O_WRONLY | os.O_CREAT, 0o600)
+    handle = os.open(f"{folder}/used", os.O_WRONLY | os.O_CREAT, 0o600)
     try:
         os.pwrite(handle, f"{total:20d}".encode(), 0)
     finally:
@@ -137,23 +141,26 @@ def locked(path: Path, *, make: bool = False) -> Iterator[None]:
     if not queue.acquire(timeout=LONGEST_WAIT):
         raise Unavailable("store_busy", str(path))
     try:
-        with _lock_file(path, make=make) as lock:
+        lock = _lock_file(path, make=make)
+        try:
             _wait_for(lock, path, deadline)
             yield
+        finally:
+            os.close(lock)
     finally:
         queue.release()
 
 
-def _lock_file(path: Path, *, make: bool) -> IO[str]:
+def _lock_file(path: Path, *, make: bool) -> int:
     if make:
         path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        return path.with_name(f"{path.stem}.lock").open("w")
+        return os.open(f"{path.parent}/{path.stem}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     except FileNotFoundError as error:
         raise Unavailable("store_bucket_missing", path.parent.name) from error
 
 
-def _wait_for(lock: IO[str], path: Path, deadline: float) -> None:
+def _wait_for(lock: int, path: Path, deadline: float) -> None:
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
