@@ -33,6 +33,15 @@ from control_plane.organisations.service import (
     owner_id,
 )
 from control_plane.organisations.settled import settled
+from control_plane.organisations.storage import (
+    Agreement,
+    Finding,
+    KeyKind,
+    StorageView,
+    compare_books,
+    rotate_keys,
+    storage_of,
+)
 from control_plane.organisations.trials import end_trials, extend_trial, remind_trials
 from control_plane.organisations.usage import usage
 from kit.pages import Page
@@ -43,13 +52,17 @@ __all__ = [
     "NOTICE_DAYS",
     "STATES",
     "AddressAnswer",
+    "Agreement",
     "Effect",
     "Effects",
+    "Finding",
     "Hold",
+    "KeyKind",
     "NewOrganisation",
     "Organisation",
     "Page",
     "Search",
+    "StorageView",
     "change_offer",
     "check_address",
     "check_email",
@@ -58,6 +71,7 @@ __all__ = [
     "check_siret",
     "check_trial_unused",
     "close",
+    "compare_books",
     "counts",
     "email_key",
     "end_trials",
@@ -80,8 +94,10 @@ __all__ = [
     "reopen",
     "reserve_address",
     "resume",
+    "rotate_keys",
     "search",
     "settled",
+    "storage_of",
     "suspend",
     "usage",
     "verify",
