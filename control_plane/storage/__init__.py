@@ -22,6 +22,21 @@ from control_plane.storage.keys_rotation import (
     unadopted,
 )
 from control_plane.storage.keys_views import DataKeyView, KeysView, StoreKeyView, keys_of
+from control_plane.storage.mirror_ledger import MirrorPace
+from control_plane.storage.mirror_removal import forget_mirror, remove_mirror
+from control_plane.storage.mirror_services import mirror_now, restore_mirror, verify_mirror
+from control_plane.storage.mirror_settings import MirrorTarget, check_mirror, open_mirror
+from control_plane.storage.mirror_views import (
+    MirrorRunView,
+    MirrorSummary,
+    MirrorView,
+    mirror_run,
+    mirror_runs,
+    mirror_status,
+    mirror_summary,
+    mirrors,
+)
+from control_plane.storage.mirror_work import Mirroring
 from control_plane.storage.opening import open_store
 from control_plane.storage.store import (
     AccessKey,
@@ -46,6 +61,12 @@ __all__ = [
     "FileObjectStore",
     "Keyring",
     "KeysView",
+    "MirrorPace",
+    "MirrorRunView",
+    "MirrorSummary",
+    "MirrorTarget",
+    "MirrorView",
+    "Mirroring",
     "Mode",
     "ObjectStore",
     "Overlap",
@@ -56,21 +77,33 @@ __all__ = [
     "aged",
     "bucket_name",
     "cell_vault",
+    "check_mirror",
     "data_key_name",
     "destroy",
     "end_use",
     "file_key",
+    "forget_mirror",
     "keyring",
     "keys_of",
     "leaving",
+    "mirror_now",
+    "mirror_run",
+    "mirror_runs",
+    "mirror_status",
+    "mirror_summary",
+    "mirrors",
     "next_data_key",
     "next_store_key",
     "note_confirmed",
     "note_published",
     "note_stored",
+    "open_mirror",
     "open_store",
     "overlaps",
     "passing_access_key",
     "record_of_store",
+    "remove_mirror",
+    "restore_mirror",
     "unadopted",
+    "verify_mirror",
 ]

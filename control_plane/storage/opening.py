@@ -19,7 +19,7 @@ def open_store(settings: dict[str, Any], vault: Vault, cell: str) -> ObjectStore
     """
     kind = settings.get("kind")
     if kind == "files":
-        return FileObjectStore.at(_text(settings, "root"))
+        return FileObjectStore.at(needed(settings, "root"))
     if kind == "ceph":
         return _ceph(settings, vault, cell)
     raise Refusal(
@@ -36,25 +36,26 @@ def admin_purpose(cell: str) -> str:
 
 
 def _ceph(settings: dict[str, Any], vault: Vault, cell: str) -> CephObjectStore:
-    endpoint = _address(settings, "endpoint")
+    endpoint = address(settings, "endpoint")
     if settings.get("public_endpoint"):
-        _address(settings, "public_endpoint")
-    key_id, sealed = _text(settings, "admin_key_id"), _text(settings, "admin_secret_sealed")
-    region, ca_file = settings.get("region") or "default", _ca_file(settings)
+        address(settings, "public_endpoint")
+    key_id, sealed = needed(settings, "admin_key_id"), needed(settings, "admin_secret_sealed")
+    region, trusted = settings.get("region") or "default", ca_file(settings)
     key = AccessKey(key_id, vault.open(sealed, admin_purpose(cell)))
-    return CephObjectStore.at(endpoint, key, region, ca_file)
+    return CephObjectStore.at(endpoint, key, region, trusted)
 
 
-def _text(settings: dict[str, Any], name: str) -> str:
+def needed(settings: dict[str, Any], name: str) -> str:
+    """A setting that must be there."""
     value = settings.get(name)
     if isinstance(value, str) and value.strip():
         return value
     raise Refusal("store_incomplete", "The cell's store needs the setting “{name}”.", field=f"store.{name}", name=name)
 
 
-def _address(settings: dict[str, Any], name: str) -> str:
+def address(settings: dict[str, Any], name: str) -> str:
     """An address of the kind `https://gateway.example:8443`, without a slash at its end."""
-    value = _text(settings, name).rstrip("/")
+    value = needed(settings, name).rstrip("/")
     if _is_address(value):
         return value
     raise Refusal(
@@ -74,7 +75,8 @@ def _is_address(value: str) -> bool:
     return whole and not (parts.path or parts.query or parts.fragment or "@" in parts.netloc)
 
 
-def _ca_file(settings: dict[str, Any]) -> Path | None:
+def ca_file(settings: dict[str, Any]) -> Path | None:
+    """The file of certificates that is trusted beside the system's, if one is named."""
     value = settings.get("ca_file")
     if not value:
         return None

@@ -9,7 +9,8 @@ import control_plane.organisations.models
 import control_plane.placement.models
 import control_plane.provisioning.models
 import control_plane.signup.models
-import control_plane.storage.keys_models  # noqa: F401 - imported for their tables
+import control_plane.storage.keys_models
+import control_plane.storage.mirror_models  # noqa: F401 - imported for their tables
 from kit.db import Base
 
 metadata = Base.metadata
