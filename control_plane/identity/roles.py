@@ -18,6 +18,7 @@ class Permission(StrEnum):
     OFFERS_PUBLISH = "offers:publish"
     CELLS_READ = "cells:read"
     CELLS_VERIFY = "cells:verify"
+    STORAGE_ACT = "storage:act"
     TOKENS = "tokens"
     STAFF = "people"
     AUDIT_READ = "audit:read"

@@ -34,6 +34,8 @@ class Scope(StrEnum):
     CELLS_WRITE = "cells:write"
     OPERATIONS_READ = "operations:read"
     OPERATIONS_WRITE = "operations:write"
+    STORAGE_READ = "storage:read"
+    STORAGE_WRITE = "storage:write"
     TOKENS_READ = "tokens:read"
     TOKENS_WRITE = "tokens:write"
     AUDIT_READ = "audit:read"

@@ -20,6 +20,8 @@ HoldKind = Annotated[
 Email = Annotated[str, Meta(min_length=3, max_length=254, examples=["camille@sevres.example"])]
 OfferCode = Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{1,39}$", description="An offer's code.", examples=["team"])]
 Name = Annotated[str, Meta(min_length=1, max_length=120)]
+Address = Annotated[str, Meta(pattern="^https?://", max_length=300, examples=["https://store.example:7480"])]
+CaFile = Annotated[str, Meta(pattern="^/", max_length=500, examples=["/etc/parvis/store-ca.pem"])]
 
 
 class Body(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -132,11 +134,30 @@ class NewOffer(OfferTerms, kw_only=True):
     code: OfferCode
 
 
-class FileStore(Body, kw_only=True):
-    """An object store that keeps files under a folder of the cell's machines."""
+class FileStore(Body, kw_only=True, tag_field="kind", tag="files"):
+    """An object store that keeps files under a folder, which the control plane reaches too, behind Parvis's gateway."""
 
-    kind: Literal["files"]
     root: Annotated[str, Meta(pattern="^/", max_length=500, examples=["/srv/parvis/store"])]
+    endpoint: Annotated[Address | None, Meta(description="Where its gateway answers the cell.")] = None
+    public_endpoint: Annotated[Address | None, Meta(description="Where browsers reach it; left out, the same.")] = None
+
+
+class CephStore(Body, kw_only=True, tag_field="kind", tag="ceph"):
+    """A Ceph by its object gateway. It must answer, and know the administrator's key, before the cell is stored."""
+
+    endpoint: Annotated[Address, Meta(description="Where Parvis reaches the gateway.")]
+    public_endpoint: Annotated[Address | None, Meta(description="Where browsers reach it; left out, the same.")] = None
+    region: Annotated[str, Meta(min_length=1, max_length=60, description="The zone group's name.")] = "default"
+    admin_key_id: Annotated[
+        str, Meta(min_length=1, max_length=128, description="A user with the caps users=*, buckets=*, metadata=read.")
+    ]
+    admin_secret: Annotated[
+        str, Meta(min_length=1, max_length=200, description="That key's secret. Sealed, and never shown again.")
+    ]
+    ca_file: Annotated[CaFile | None, Meta(description="Certificates to trust, beside the system's.")] = None
+    tenant_keys: Annotated[
+        bool, Meta(description="The gateway asks Parvis for organisations' own keys, so offers with them fit here.")
+    ] = False
 
 
 class NewCell(Body, kw_only=True):
@@ -147,7 +168,7 @@ class NewCell(Body, kw_only=True):
     qualities: Annotated[
         list[Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{1,39}$")]], Meta(max_length=20, examples=[["secnumcloud"]])
     ] = []
-    store: FileStore
+    store: FileStore | CephStore
 
 
 class NewDatabase(Body, kw_only=True):
@@ -178,6 +199,15 @@ class NewToken(Body, kw_only=True):
         list[Annotated[str, Meta(max_length=49)]],
         Meta(max_length=50, description="Networks it works from; none means any.", examples=[["192.0.2.0/24"]]),
     ] = []
+
+
+class KeyRotation(Body, kw_only=True):
+    """Which key to change."""
+
+    kind: Annotated[
+        Literal["store", "data"],
+        Meta(description="`store` opens its account in the object store; `data` seals its secrets and encrypts files."),
+    ]
 
 
 class OrganisationChange(Body, kw_only=True):

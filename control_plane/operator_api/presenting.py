@@ -1,5 +1,6 @@
 """Rows of the rooms as views."""
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -11,7 +12,6 @@ from control_plane.audit import AuditEvent
 from control_plane.identity import ApiToken
 from control_plane.operator_api import schemas
 from control_plane.organisations import Hold, Organisation
-from control_plane.placement import CellView
 from control_plane.provisioning import Operation
 from kit.interface import N_, Translator
 from kit.settings import ControlPlaneSettings
@@ -25,17 +25,17 @@ def organisation_view(row: Organisation, settings: ControlPlaneSettings) -> sche
         offer=schemas.OfferRef(code=row.offer_code, version=row.offer_version),
         admin=schemas.AdminView(email=row.admin_email, name=row.admin_name),
         url=settings.workspace_url(row.address),
-        **_fields(row, schemas.OrganisationView, {"offer", "admin", "url"}),
+        **fields(row, schemas.OrganisationView, {"offer", "admin", "url"}),
     )
 
 
 def operation_view(session: Session, row: Operation) -> schemas.OperationView:
     """An operation with its steps."""
-    steps = [schemas.StepView(**_fields(step, schemas.StepView, set())) for step in provisioning.steps(session, row.id)]
+    steps = [schemas.StepView(**fields(step, schemas.StepView)) for step in provisioning.steps(session, row.id)]
     return schemas.OperationView(
         percentage=provisioning.progress(session, row).percent,
         steps=steps,
-        **_fields(row, schemas.OperationView, {"percentage", "steps"}),
+        **fields(row, schemas.OperationView, {"percentage", "steps"}),
     )
 
 
@@ -46,32 +46,26 @@ def accepted(session: Session, row: Operation) -> Response[schemas.OperationView
 
 def hold_view(row: Hold) -> schemas.HoldView:
     """A hold."""
-    return schemas.HoldView(**_fields(row, schemas.HoldView, set()))
+    return schemas.HoldView(**fields(row, schemas.HoldView))
 
 
 def offer_view(offer: catalogue.OfferView) -> schemas.OfferView:
     """A version of an offer."""
-    return schemas.OfferView(**_fields(offer, schemas.OfferView, set()))
-
-
-def cell_view(cell: CellView) -> schemas.CellView:
-    """A cell, without its store's inner details."""
-    databases = [schemas.DatabaseView(**_fields(one, schemas.DatabaseView, set())) for one in cell.databases]
-    return schemas.CellView(databases=databases, **_fields(cell, schemas.CellView, {"databases"}))
+    return schemas.OfferView(**fields(offer, schemas.OfferView))
 
 
 def token_view(row: ApiToken) -> schemas.TokenView:
     """A token, never its secret."""
-    return schemas.TokenView(**_fields(row, schemas.TokenView, set()))
+    return schemas.TokenView(**fields(row, schemas.TokenView))
 
 
 def event_view(row: AuditEvent) -> schemas.EventView:
     """An event of the record."""
-    return schemas.EventView(**_fields(row, schemas.EventView, set()))
+    return schemas.EventView(**fields(row, schemas.EventView))
 
 
-def _fields(row: Any, view: type[msgspec.Struct], made: set[str]) -> dict[str, Any]:
-    """The fields of `view` that `row` has under the same names."""
+def fields(row: Any, view: type[msgspec.Struct], made: Collection[str] = ()) -> dict[str, Any]:
+    """The fields of `view` that `row` has under the same names; those in `made` are made otherwise."""
     return {name: getattr(row, name) for name in view.__struct_fields__ if name not in made}
 
 

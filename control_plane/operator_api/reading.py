@@ -75,9 +75,9 @@ def decoded(body: bytes) -> Any:
 
 def faults(value: Any, kind: Any, path: str = "") -> list[Refusal]:
     """What is wrong with `value` as a `kind`: one refusal a field, with its path (`admin.email`)."""
-    struct = struct_of(kind)
-    if struct is not None and isinstance(value, dict):
-        return [fault for part in _parts(value, struct, path) for fault in part]
+    structs = structs_of(kind)
+    if structs and isinstance(value, dict):
+        return [fault for part in _parts(value, structs, path) for fault in part]
     if isinstance(value, str) and CONTROL.search(value):
         return [Refusal("control_character", "Remove the control characters.", field=path or None)]
     try:
@@ -87,20 +87,25 @@ def faults(value: Any, kind: Any, path: str = "") -> list[Refusal]:
     return _inner_controls(value, path)
 
 
-def _parts(value: dict[str, Any], struct: type[msgspec.Struct], path: str) -> list[list[Refusal]]:
+def _parts(value: dict[str, Any], structs: list[type[msgspec.Struct]], path: str) -> list[list[Refusal]]:
+    tag = structs[0].__struct_config__.tag_field
+    struct = structs[0] if tag is None else next((one for one in structs if value.get(tag) == _tag(one)), None)
+    if struct is None:
+        return [_untold(value, str(tag), path)]
     hints = get_type_hints(struct, include_extras=True)
     known = {field.encode_name: field for field in msgspec.structs.fields(struct)}
+    names = [*([tag] if tag else []), *known]
     strangers = [
         [
             Refusal(
                 "unknown_field",
                 "This field does not exist here. Known: {known}.",
                 field=join(path, name),
-                known=", ".join(known),
+                known=", ".join(names),
             )
         ]
         for name in value
-        if name not in known
+        if name not in names
     ]
     missing = [
         [Refusal("missing", "This field is required.", field=join(path, name))]
@@ -109,6 +114,18 @@ def _parts(value: dict[str, Any], struct: type[msgspec.Struct], path: str) -> li
     ]
     wrong = [faults(value[name], hints[field.name], join(path, name)) for name, field in known.items() if name in value]
     return strangers + missing + wrong
+
+
+def _tag(struct: type[msgspec.Struct]) -> object:
+    return struct.__struct_config__.tag
+
+
+def _untold(value: dict[str, Any], tag: str, path: str) -> list[Refusal]:
+    """Which of several shapes is meant must be told first."""
+    if tag not in value:
+        return [Refusal("missing", "This field is required.", field=join(path, tag))]
+    message = "This value is not one of those allowed; see the documentation."
+    return [Refusal("unknown_value", message, field=join(path, tag))]
 
 
 def _inner_controls(value: Any, path: str) -> list[Refusal]:
@@ -128,15 +145,11 @@ def _inner_controls(value: Any, path: str) -> list[Refusal]:
     return [fault for key, inner in pairs for fault in _inner_controls(inner, join(path, key))]
 
 
-def struct_of(kind: Any) -> type[msgspec.Struct] | None:
-    """The struct in `kind`, through Annotated and optional unions."""
+def structs_of(kind: Any) -> list[type[msgspec.Struct]]:
+    """The structs in `kind`, through Annotated and unions: several are told apart by their tag."""
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        return kind
-    for inner in get_args(kind):
-        found = struct_of(inner) if not isinstance(inner, msgspec.Meta) else None
-        if found is not None:
-            return found
-    return None
+        return [kind]
+    return [one for inner in get_args(kind) if not isinstance(inner, msgspec.Meta) for one in structs_of(inner)]
 
 
 def join(path: str, name: object) -> str:

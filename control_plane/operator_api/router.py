@@ -16,6 +16,7 @@ from control_plane.operator_api.controllers.offers import OfferController
 from control_plane.operator_api.controllers.operations import OperationController
 from control_plane.operator_api.controllers.organisations import OrganisationController
 from control_plane.operator_api.controllers.states import StateController
+from control_plane.operator_api.controllers.storage import OrganisationStorageController, StoreController
 from control_plane.operator_api.controllers.tokens import TokenController
 from control_plane.operator_api.dependencies import (
     provide_actor,
@@ -38,6 +39,8 @@ CONTROLLERS: list[Any] = [
     StateController,
     OfferController,
     CellController,
+    StoreController,
+    OrganisationStorageController,
     OperationController,
     TokenController,
     AuditController,

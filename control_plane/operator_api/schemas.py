@@ -186,56 +186,6 @@ class OfferVersions(View, kw_only=True):
     versions: list[OfferView]
 
 
-class DatabaseView(View, kw_only=True):
-    """A database of a cell. Its address is never shown."""
-
-    id: UUID
-    name: str
-    capacity: int
-    tenants: int
-    spares_wanted: int
-    spares_seen: int
-    seen_at: datetime | None
-    trouble: str | None
-    schema_version: str | None
-
-
-class CellView(View, kw_only=True):
-    """A cell with its databases."""
-
-    id: UUID
-    name: str
-    region: str
-    qualities: list[str]
-    open: Annotated[bool, Meta(description="Whether it takes new organisations.")]
-    capacity: int
-    tenants: int
-    spares: int
-    databases: list[DatabaseView]
-
-
-class CellList(View, kw_only=True):
-    """The cells."""
-
-    items: list[CellView]
-
-
-class CheckView(View, kw_only=True):
-    """One thing that was checked in a database of a cell."""
-
-    database: str
-    name: str
-    ok: bool
-    detail: str
-
-
-class Verification(View, kw_only=True):
-    """What a verification found."""
-
-    ok: bool
-    checks: list[CheckView]
-
-
 class TokenView(View, kw_only=True):
     """A script's token, without its secret."""
 

@@ -1,5 +1,6 @@
 """Offers, cells and the record by the API."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,7 +8,10 @@ from sqlalchemy import text
 
 from tests.operator_api.conftest import Api
 
-CELL = {"name": "fr-lyo-1", "region": "fr-lyo", "store": {"kind": "files", "root": "/srv/parvis"}}
+
+def cell(root: Path) -> dict[str, Any]:
+    """A body that adds a cell."""
+    return {"name": "fr-lyo-1", "region": "fr-lyo", "store": {"kind": "files", "root": str(root / "store")}}
 
 
 def offer(api: Api, **changes: Any) -> dict[str, Any]:
@@ -77,10 +81,10 @@ def test_cells_are_shown_without_any_address_of_their_databases(api: Api) -> Non
     assert "postgresql://" not in answer.text
 
 
-def test_a_cell_is_added_and_verified(api: Api) -> None:
-    made = api.ask("POST", "/cells", CELL)
+def test_a_cell_is_added_and_verified(api: Api, tmp_path: Path) -> None:
+    made = api.ask("POST", "/cells", cell(tmp_path))
     assert (made.status_code, made.headers["location"]) == (201, "/api/v1/cells/fr-lyo-1")
-    again = api.ask("POST", "/cells", CELL)
+    again = api.ask("POST", "/cells", cell(tmp_path))
     assert (again.status_code, again.json()["code"]) == (409, "cell_exists")
     assert api.ask("POST", "/cells/fr-lyo-1/verification").json() == {"ok": False, "checks": []}
     unreachable = api.ask("POST", "/cells/fr-par-1/verification").json()

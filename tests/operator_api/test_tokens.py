@@ -55,6 +55,8 @@ def test_a_token_without_the_scope_is_told_which_one_it_lacks(api: Api, scope: S
         "cells:write": ("POST", "/cells"),
         "operations:read": ("GET", "/operations"),
         "operations:write": ("POST", "/operations/0197b2a4-0000-7000-8000-000000000000/retry"),
+        "storage:read": ("GET", "/storage"),
+        "storage:write": ("POST", "/organisations/sevres/storage/verification"),
         "tokens:read": ("GET", "/tokens"),
         "tokens:write": ("POST", "/tokens"),
         "audit:read": ("GET", "/audit"),

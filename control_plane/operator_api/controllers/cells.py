@@ -1,6 +1,7 @@
 """Cells and their databases."""
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from litestar import Controller, Response, get, post
@@ -12,10 +13,10 @@ from control_plane import fleet, placement
 from control_plane.audit import Actor
 from control_plane.identity import Scope
 from control_plane.operator_api.bodies import NewCell, NewDatabase
+from control_plane.operator_api.cell_schemas import CellList, CellView, CheckView, Verification
 from control_plane.operator_api.guards import requires
 from control_plane.operator_api.idempotency import Once
-from control_plane.operator_api.presenting import cell_view
-from control_plane.operator_api.schemas import CellList, CellView, CheckView, Verification
+from control_plane.operator_api.presenting_cells import cell_view
 from kit.db import vault_of
 from kit.errors import Refusal, not_found
 from kit.settings import ControlPlaneSettings
@@ -45,7 +46,7 @@ class CellController(Controller):
         once: NamedDependency[Once],
         data: JSONBody[NewCell],
     ) -> Response[CellView]:
-        """Add a cell; then give it a database."""
+        """Add a cell, once its store has proved fit: it answers, and its key has its rights. Then add a database."""
         return once.answer(lambda: _added(session, data, actor))
 
     @post("/{name:str}/databases", guards=[requires(Scope.CELLS_WRITE)], sync_to_thread=True)
@@ -78,8 +79,10 @@ def _cell(session: Session, name: str) -> placement.CellView:
 
 
 def _added(session: Session, data: NewCell, actor: Actor) -> Response[CellView]:
-    store = msgspec.to_builtins(data.store)
-    cell = placement.add_cell(session, data.name, data.region, data.qualities, store, actor)
+    given: dict[str, Any] = msgspec.to_builtins(data.store)
+    # What is left out is not stored as null.
+    store = {name: value for name, value in given.items() if value is not None}
+    cell = fleet.add_cell(session, data.name, data.region, data.qualities, store, actor)
     return _created(cell)
 
 

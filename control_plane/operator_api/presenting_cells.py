@@ -1,0 +1,25 @@
+"""Cells as views."""
+
+from typing import Any
+
+from control_plane.operator_api import cell_schemas as schemas
+from control_plane.operator_api.presenting import fields
+from control_plane.placement import CellView
+
+
+def cell_view(cell: CellView) -> schemas.CellView:
+    """A cell, its databases without their addresses, its store without its secrets."""
+    databases = [schemas.DatabaseView(**fields(one, schemas.DatabaseView)) for one in cell.databases]
+    made = {"databases", "store"}
+    return schemas.CellView(databases=databases, store=_settings(cell.store), **fields(cell, schemas.CellView, made))
+
+
+def _settings(store: dict[str, Any]) -> schemas.StoreSettingsView:
+    # By name: what is not named here cannot slip out.
+    named = ("endpoint", "public_endpoint", "root", "admin_key_id", "ca_file")
+    return schemas.StoreSettingsView(
+        kind=str(store.get("kind")),
+        region=store.get("region") or "default",
+        tenant_keys=bool(store.get("tenant_keys")),
+        **{name: store.get(name) for name in named},
+    )
