@@ -21,7 +21,7 @@ Answer = TypeVar("Answer")
 SILENCE = 5.0
 
 _opened: dict[UUID, tuple[dict[str, Any], ObjectStore]] = {}
-_silent_until: dict[UUID, float] = {}
+_silent_until: dict[tuple[UUID, str], float] = {}
 _lock = threading.Lock()
 
 
@@ -31,7 +31,8 @@ def store_of(session: Session, cell: CellView) -> ObjectStore:
         known = _opened.get(cell.id)
         if known is None or known[0] != cell.store:
             known = _opened[cell.id] = cell.store, storage.open_store(cell.store, vault_of(session), cell.name)
-            _silent_until.pop(cell.id, None)
+            for what in ("store", "mirror"):
+                _silent_until.pop((cell.id, what), None)
         return known[1]
 
 
@@ -40,13 +41,22 @@ def ask_store(cell: CellView, work: Callable[[], Answer], seconds: float) -> Ans
 
     What was begun goes on by itself and is forgotten: the store's own calls are bounded, but not for a person's wait.
     """
-    if _silent_until.get(cell.id, 0.0) > monotonic():
-        raise Unavailable("store_silent", f"the store of {cell.name} did not answer a moment ago")
+    return _ask(cell, "store", work, seconds)
+
+
+def ask_mirror(cell: CellView, work: Callable[[], Answer], seconds: float) -> Answer:
+    """The same, of the mirror of the cell's store."""
+    return _ask(cell, "mirror", work, seconds)
+
+
+def _ask(cell: CellView, what: str, work: Callable[[], Answer], seconds: float) -> Answer:
+    if _silent_until.get((cell.id, what), 0.0) > monotonic():
+        raise Unavailable("store_silent", f"the {what} of {cell.name} did not answer a moment ago")
     try:
         return _begun(work).result(seconds)
     except TimeoutError as error:
-        _silent_until[cell.id] = monotonic() + SILENCE
-        raise Unavailable("store_silent", f"the store of {cell.name} did not answer in {seconds:g} s") from error
+        _silent_until[cell.id, what] = monotonic() + SILENCE
+        raise Unavailable("store_silent", f"the {what} of {cell.name} did not answer in {seconds:g} s") from error
 
 
 def _begun(work: Callable[[], Answer]) -> "Future[Answer]":

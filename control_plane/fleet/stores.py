@@ -1,21 +1,37 @@
-"""The cells' object stores: what they are, whether they are well, and taking one on only once it has proved fit."""
+"""The cells' object stores and their mirrors: what they are, and whether they are well."""
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 from sqlalchemy.orm import Session
 
-from control_plane import placement
-from control_plane.audit import Actor
-from control_plane.fleet.asking import ask_store, store_of
+from control_plane import placement, storage
+from control_plane.fleet.asking import ask_mirror, ask_store, store_of
 from control_plane.placement import CellView
-from control_plane.storage import REACHABLE, RIGHTS, Check
-from kit.errors import Refusal, Refusals, Unavailable
+from control_plane.storage import REACHABLE, Check, MirrorSummary
+from kit.db import vault_of
+from kit.errors import Refusal, Unavailable
 
 SECONDS = 5.0
 AT_ONCE = 16
+
+Look = Callable[[], list[Check]]
+
+
+@dataclass(frozen=True)
+class StoreMirror:
+    """The second store that a cell's store is copied to: what was seen of it just now, and how far the copies are."""
+
+    checks: list[Check]
+    summary: MirrorSummary
+
+    @property
+    def well(self) -> bool:
+        """Whether the second store answers and every copy is as it should be."""
+        troubled = self.summary.states.get("failing", 0) + self.summary.differing + self.summary.mismatches
+        return all(one.ok for one in self.checks) and not troubled
 
 
 @dataclass(frozen=True)
@@ -23,7 +39,7 @@ class StoreView:
     """A cell's store without its secrets, and what was seen of it just now.
 
     `endpoint` is where Parvis reaches it, `public_endpoint` where browsers do. With `own_keys` it can encrypt files by
-    a key of each organisation's own.
+    a key of each organisation's own. `mirror` is None where it is not mirrored.
     """
 
     cell: str
@@ -33,39 +49,49 @@ class StoreView:
     region: str
     own_keys: bool
     checks: list[Check]
+    mirror: StoreMirror | None
 
     @property
     def well(self) -> bool:
-        """Whether nothing is wrong with it; a warning is not."""
+        """Whether nothing is wrong with it; a warning is not. Its mirror speaks for itself."""
         return all(one.ok for one in self.checks)
 
 
 def stores(session: Session, cells: Iterable[CellView], *, seconds: float = SECONDS) -> list[StoreView]:
     """The stores of these cells, looked at side by side: one that hangs delays none, and the answer by `seconds`."""
-    asked = [(cell, _checks(session, cell, seconds)) for cell in cells]
+    wanted = list(cells)
+    looks: list[Look] = [
+        look for cell in wanted for look in (_at_store(session, cell, seconds), _at_mirror(session, cell, seconds))
+    ]
     with ThreadPoolExecutor(AT_ONCE) as side_by_side:
-        found = list(side_by_side.map(lambda one: one[1](), asked))
-    return [_view(cell, checks) for (cell, _), checks in zip(asked, found, strict=True)]
+        found = iter(list(side_by_side.map(lambda look: look(), looks)))
+    return [_view(session, cell, next(found), next(found)) for cell in wanted]
 
 
-def _checks(session: Session, cell: CellView, seconds: float) -> Callable[[], list[Check]]:
+def _at_store(session: Session, cell: CellView, seconds: float) -> Look:
     """What looks at a store; it needs the session no more."""
     try:
         store = store_of(session, cell)
     except (Refusal, Unavailable) as wrong:
-        failed = [Check(name="the settings can be used", ok=False, detail=str(wrong))]
-        return lambda: failed
-
-    def look() -> list[Check]:
-        try:
-            return ask_store(cell, store.check, seconds)
-        except Unavailable as gone:
-            return [Check(name=REACHABLE, ok=False, detail=gone.detail or gone.code)]
-
-    return look
+        return partial(list, [Check(name="the settings can be used", ok=False, detail=str(wrong))])
+    return partial(_told, partial(ask_store, cell, store.check, seconds))
 
 
-def _view(cell: CellView, checks: list[Check]) -> StoreView:
+def _at_mirror(session: Session, cell: CellView, seconds: float) -> Look:
+    look = partial(storage.check_mirror, cell.store, vault_of(session), cell.name)
+    return partial(_told, partial(ask_mirror, cell, look, seconds))
+
+
+def _told(look: Look) -> list[Check]:
+    try:
+        return look()
+    except Unavailable as gone:
+        return [Check(name=REACHABLE, ok=False, detail=gone.detail or gone.code)]
+    except Refusal as wrong:
+        return [Check(name="the settings can be used", ok=False, detail=str(wrong))]
+
+
+def _view(session: Session, cell: CellView, checks: list[Check], mirror: list[Check]) -> StoreView:
     endpoint = cell.store.get("endpoint")
     return StoreView(
         cell=cell.name,
@@ -75,32 +101,5 @@ def _view(cell: CellView, checks: list[Check]) -> StoreView:
         region=cell.store.get("region") or "default",
         own_keys=placement.keeps_own_keys(cell),
         checks=checks,
+        mirror=StoreMirror(mirror, storage.mirror_summary(session, cell.name)) if cell.store.get("mirror") else None,
     )
-
-
-def add_cell(  # noqa: PLR0917 - as a form has them
-    session: Session, name: str, region: str, qualities: list[str], store: dict[str, Any], actor: Actor
-) -> CellView:
-    """A new cell whose store has proved fit: it answers, and its administrator's key has the rights that are needed.
-
-    `store` has its secret in plain; it lies sealed. What is refused names its field, and leaves nothing in this
-    transaction that may be kept.
-    """
-    cell = placement.add_cell(session, name, region, qualities, store, actor)
-    failed = [one for one in store_of(session, cell).check() if not one.ok]
-    if failed:
-        raise Refusals([_fault(one) for one in failed])
-    return cell
-
-
-def _fault(check: Check) -> Refusal:
-    """What a failed check says of the settings."""
-    detail = check.detail or check.name
-    if check.name == REACHABLE:
-        message = "No Ceph gateway answers there: {detail}"
-        return Refusal("store_unreachable", message, field="store.endpoint", detail=detail)
-    if check.name == RIGHTS:
-        message = "The administrator's key was refused, or lacks rights: {detail}"
-        return Refusal("store_rights", message, field="store.admin_key_id", detail=detail)
-    message = "This store cannot be used. {check}: {detail}"
-    return Refusal("store_unfit", message, field="store", check=check.name, detail=detail)

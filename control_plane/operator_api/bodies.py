@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from typing import Annotated, Literal
+from uuid import UUID
 
 import msgspec
 from msgspec import Meta
@@ -208,6 +209,42 @@ class KeyRotation(Body, kw_only=True):
         Literal["store", "data"],
         Meta(description="`store` opens its account in the object store; `data` seals its secrets and encrypts files."),
     ]
+
+
+class Mirror(Body, kw_only=True):
+    """A second S3 store, apart from the first: each organisation's bucket is copied there by one user's key."""
+
+    endpoint: Annotated[Address, Meta(description="Its gateway; never the store's own.")]
+    key_id: Annotated[str, Meta(min_length=1, max_length=128, description="A user there who may own many buckets.")]
+    secret: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=200)] | None,
+        Meta(description="That key's secret. Sealed, never shown again; left out, the known one of this key stays."),
+    ] = None
+    region: Annotated[str, Meta(min_length=1, max_length=60, description="The zone group's name.")] = "default"
+    ca_file: Annotated[CaFile | None, Meta(description="Certificates to trust, beside the system's.")] = None
+    retention_days: Annotated[int, Meta(ge=1, le=3650, description="How long it keeps what was deleted.")] = 30
+    tenant_keys: Annotated[
+        bool, Meta(description="Its gateway asks Parvis for organisations' own keys; else their files are not copied.")
+    ] = False
+
+
+class MirrorVerification(Body, kw_only=True):
+    """How closely to look."""
+
+    deep: Annotated[bool, Meta(description="Read and compare every byte, not only a few objects.")] = False
+
+
+class Restoration(Body, kw_only=True):
+    """What to put back: all that the store lacks, or less."""
+
+    keys: Annotated[
+        Annotated[list[UUID], Meta(min_length=1, max_length=1000)] | None,
+        Meta(description="Only these objects, by their ids."),
+    ] = None
+    as_of: Annotated[
+        Annotated[datetime, Meta(tz=True)] | None,
+        Meta(description="Only what there was at this moment: what had been deleted before stays away."),
+    ] = None
 
 
 class OrganisationChange(Body, kw_only=True):

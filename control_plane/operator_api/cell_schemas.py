@@ -23,6 +23,17 @@ class DatabaseView(View, kw_only=True):
     schema_version: str | None
 
 
+class MirrorSettingsView(View, kw_only=True):
+    """Where a cell's store is mirrored, without any secret."""
+
+    endpoint: str
+    key_id: str
+    region: str
+    ca_file: str | None
+    retention_days: Annotated[int, Meta(description="How long it keeps what was deleted.")]
+    tenant_keys: Annotated[bool, Meta(description="Whether it encrypts by organisations' own keys.")]
+
+
 class StoreSettingsView(View, kw_only=True):
     """Where a cell keeps its files, without any secret."""
 
@@ -34,6 +45,7 @@ class StoreSettingsView(View, kw_only=True):
     admin_key_id: Annotated[str | None, Meta(description="Whose key administers a Ceph.")]
     ca_file: str | None
     tenant_keys: Annotated[bool, Meta(description="Whether it encrypts by organisations' own keys.")]
+    mirror: Annotated[MirrorSettingsView | None, Meta(description="Null where it is not mirrored.")]
 
 
 class CellView(View, kw_only=True):

@@ -61,6 +61,14 @@ EXAMPLES: dict[type[bodies.Body], dict[str, Any]] = {
         "spares": 20,
     },
     bodies.KeyRotation: {"kind": "store"},
+    bodies.Mirror: {
+        "endpoint": "https://backup.example:7480",
+        "key_id": "PARVISMIRROR",
+        "secret": "secret-of-the-mirror",
+        "retention_days": 30,
+    },
+    bodies.MirrorVerification: {"deep": False},
+    bodies.Restoration: {"as_of": "2027-03-01T00:00:00+01:00"},
     bodies.NewToken: {
         "name": "nightly import",
         "scopes": ["organisations:read", "organisations:write"],

@@ -158,6 +158,7 @@ def _parameters(path: str, handler: HTTPRouteHandler) -> list[dict[str, Any]]:
 PATHS: dict[str, tuple[str, dict[str, Any]]] = {
     "reference": ("An organisation's id or address.", {"type": "string", "minLength": 1, "examples": ["sevres"]}),
     "operation_id": ("An operation's id.", {"type": "string", "format": "uuid"}),
+    "run_id": ("The id of a verification or a restoration.", {"type": "string", "format": "uuid"}),
     "token_id": ("A token's id.", {"type": "string", "format": "uuid"}),
     "code": ("An offer's code.", {"type": "string", "minLength": 1, "examples": ["team"]}),
     "name": ("A cell's name.", {"type": "string", "minLength": 1, "examples": ["fr-par-1"]}),

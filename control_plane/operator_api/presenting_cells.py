@@ -6,6 +6,8 @@ from control_plane.operator_api import cell_schemas as schemas
 from control_plane.operator_api.presenting import fields
 from control_plane.placement import CellView
 
+RETENTION_DAYS = 30
+
 
 def cell_view(cell: CellView) -> schemas.CellView:
     """A cell, its databases without their addresses, its store without its secrets."""
@@ -21,5 +23,17 @@ def _settings(store: dict[str, Any]) -> schemas.StoreSettingsView:
         kind=str(store.get("kind")),
         region=store.get("region") or "default",
         tenant_keys=bool(store.get("tenant_keys")),
+        mirror=_mirror(store["mirror"]) if store.get("mirror") else None,
         **{name: store.get(name) for name in named},
+    )
+
+
+def _mirror(mirror: dict[str, Any]) -> schemas.MirrorSettingsView:
+    return schemas.MirrorSettingsView(
+        endpoint=mirror["endpoint"],
+        key_id=mirror["key_id"],
+        region=mirror.get("region") or "default",
+        ca_file=mirror.get("ca_file"),
+        retention_days=mirror.get("retention_days", RETENTION_DAYS),
+        tenant_keys=bool(mirror.get("tenant_keys")),
     )

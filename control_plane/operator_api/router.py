@@ -12,6 +12,7 @@ from control_plane.operator_api import problems
 from control_plane.operator_api.changing import provide_change
 from control_plane.operator_api.controllers.audit import AuditController
 from control_plane.operator_api.controllers.cells import CellController
+from control_plane.operator_api.controllers.mirrors import MirrorController
 from control_plane.operator_api.controllers.offers import OfferController
 from control_plane.operator_api.controllers.operations import OperationController
 from control_plane.operator_api.controllers.organisations import OrganisationController
@@ -41,6 +42,7 @@ CONTROLLERS: list[Any] = [
     CellController,
     StoreController,
     OrganisationStorageController,
+    MirrorController,
     OperationController,
     TokenController,
     AuditController,

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from msgspec import Meta
 
+from control_plane.operator_api.mirror_schemas import MirrorSummaryView, MirrorView
 from control_plane.operator_api.schemas import View
 from control_plane.organisations import Agreement, Finding
 
@@ -21,6 +22,12 @@ class StoreCheckView(View, kw_only=True):
     detail: str
 
 
+class StoreMirrorView(MirrorSummaryView, kw_only=True):
+    """The second store that a cell's store is copied to, and how far the copies are."""
+
+    checks: list[StoreCheckView]
+
+
 class StoreView(View, kw_only=True):
     """A cell's object store, and whether it is well at this moment."""
 
@@ -32,6 +39,7 @@ class StoreView(View, kw_only=True):
     own_keys: Annotated[bool, Meta(description="Whether it encrypts by organisations' own keys where an offer asks.")]
     well: bool
     checks: list[StoreCheckView]
+    mirror: Annotated[StoreMirrorView | None, Meta(description="Null where it is not mirrored.")]
 
 
 class StoreList(View, kw_only=True):
@@ -116,3 +124,4 @@ class StorageView(View, kw_only=True):
     findings: Annotated[list[Finding], Meta(description="What is not as it must be, the gravest first.")]
     comparison: ComparisonView
     keys: KeysView
+    mirror: Annotated[MirrorView | None, Meta(description="Null where its cell's store is not mirrored.")]

@@ -13,7 +13,7 @@ from control_plane.organisations.models import Organisation
 from control_plane.organisations.service import entitled, get
 from control_plane.organisations.usage import usage
 from control_plane.provisioning import Operation
-from control_plane.storage import KeysView
+from control_plane.storage import KeysView, MirrorView
 from kit.db import vault_of
 from kit.errors import Refusal, Unavailable
 from tenant_app.contract import CellDatabase, Usage
@@ -37,7 +37,7 @@ class StorageView:
     `workspace` is the workspace's own count with what its last comparison found; None while it has reported nothing, or
     its cell is away. `store` is what the store says at this moment; None where it does not answer (`trouble` tells why
     in a code), and where it has nothing of the organisation. It should have something where it is `expected`. Both
-    are compared, file by file, while the organisation is `comparable`.
+    are compared, file by file, while the organisation is `comparable`. `mirror` is None where there is none.
     """
 
     organisation_id: UUID
@@ -50,6 +50,7 @@ class StorageView:
     expected: bool
     comparable: bool
     keys: KeysView
+    mirror: MirrorView | None
 
     @property
     def difference(self) -> int | None:
@@ -102,6 +103,7 @@ def storage_of(session: Session, organisation_id: UUID, *, seconds: float = SECO
         expected=place is not None and row.state in EXPECTED,
         comparable=place is not None and row.state in COMPARED,
         keys=provisioning.keys_of(session, row.id),
+        mirror=_mirror(session, row.id) if place else None,
     )
 
 
@@ -116,6 +118,11 @@ def _counted(
         return fleet.ask_store(cell, lambda: store.usage(bucket, account), seconds), None
     except (Unavailable, Refusal) as gone:
         return None, gone.code
+
+
+def _mirror(session: Session, organisation_id: UUID) -> MirrorView | None:
+    found = storage.mirror_status(session, organisation_id)
+    return None if found.endpoint is None else found
 
 
 def rotate_keys(session: Session, organisation_id: UUID, *, kind: KeyKind, actor: Actor) -> Operation:

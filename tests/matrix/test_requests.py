@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from litestar import Litestar, get
@@ -15,6 +16,7 @@ from control_plane.audit import SYSTEM
 from control_plane.identity import PERMISSIONS, Permission, Role, Scope
 from control_plane.identity.sessions import open_session
 from control_plane.operator_api import router
+from control_plane.storage.mirror_models import MirrorRun
 from kit.credentials import new_token, token_hash
 from kit.db import transaction, vault_of
 from kit.ids import new_id
@@ -81,6 +83,15 @@ def _soon() -> datetime:
     return datetime.now(UTC) + timedelta(hours=1)
 
 
+def run_of(engine: Engine, organisation_id: str) -> UUID:
+    """A verification of its mirror that somebody asked for."""
+    run_id = new_id()
+    with transaction(engine) as session:
+        asked = {"asked": {}, "requested_by": {}, "kind": "verify"}
+        session.add(MirrorRun(id=run_id, organisation_id=UUID(organisation_id), **asked))
+    return run_id
+
+
 @pytest.fixture(scope="module")
 def world(faces: Faces, matrix_engine: Engine) -> Iterator[World]:
     with TestClient(faces.portal, raise_server_exceptions=False) as client:
@@ -96,6 +107,7 @@ def world(faces: Faces, matrix_engine: Engine) -> Iterator[World]:
             "code": "team",
             "name": "fr-par-1",
             "token_id": str(spare.id),
+            "run_id": str(run_of(matrix_engine, made["organisation"]["id"])),
             "passkey_id": str(new_id()),
             "public_id": "0" * 24,
             "staff_id": str(new_id()),

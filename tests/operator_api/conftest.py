@@ -1,6 +1,7 @@
 """The operator API in process, on a real database; cells are rows whose databases nobody needs to reach."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +27,7 @@ from kit.ids import new_id
 from kit.settings import ControlPlaneSettings
 from kit.vault import Vault
 from kit.web import Frame, exception_handlers
+from tests.world.house import House
 
 NOWHERE = "postgresql://nobody:secret@127.0.0.1:9/nowhere_1"
 WAYS = {
@@ -154,6 +156,17 @@ def application(engine: Engine, settings: ControlPlaneSettings, buckets: Buckets
         openapi_config=None,
         logging_config=None,
     )
+
+
+@contextmanager
+def api_of(house: House, settings: ControlPlaneSettings) -> Iterator[Api]:
+    """The API of a house, whose cell and store are real, as a token of all scopes."""
+    app: Any = Frame(application(house.engine, settings))
+    with TestClient(app.app, raise_server_exceptions=False) as client:
+        client.app = app
+        with transaction(house.engine) as session:
+            token, secret = identity.issue_token(session, "all", tuple(Scope), None, (), SYSTEM)
+        yield Api(client, house.engine, secret, token)
 
 
 Opened = Callable[..., Api]

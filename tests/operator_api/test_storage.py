@@ -8,16 +8,12 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from litestar.testing import TestClient
 
-from control_plane import identity, placement
-from control_plane.audit import SYSTEM
-from control_plane.identity import Scope
+from control_plane import placement
 from kit.db import transaction
 from kit.settings import ControlPlaneSettings
 from kit.vault import Vault
-from kit.web import Frame
-from tests.operator_api.conftest import Api, application
+from tests.operator_api.conftest import Api, api_of
 from tests.world.house import House, open_house
 
 if TYPE_CHECKING:
@@ -35,12 +31,8 @@ def house(postgres: str, _template: str, vault: Vault) -> Iterator[House]:
 @pytest.fixture(scope="module")
 def api(house: House, settings: ControlPlaneSettings) -> Iterator[Api]:
     """The API of that house, whose cell and store are real."""
-    app: Any = Frame(application(house.engine, settings))
-    with TestClient(app.app, raise_server_exceptions=False) as client:
-        client.app = app
-        with transaction(house.engine) as session:
-            token, secret = identity.issue_token(session, "all", tuple(Scope), None, (), SYSTEM)
-        yield Api(client, house.engine, secret, token)
+    with api_of(house, settings) as opened:
+        yield opened
 
 
 def report(house: House, organisation: UUID, **found: Any) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from litestar import Controller, Response, get, post
+from litestar import Controller, Response, delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from sqlalchemy.orm import Session
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from control_plane import fleet, placement
 from control_plane.audit import Actor
 from control_plane.identity import Scope
-from control_plane.operator_api.bodies import NewCell, NewDatabase
+from control_plane.operator_api.bodies import Body, Mirror, NewCell, NewDatabase
 from control_plane.operator_api.cell_schemas import CellList, CellView, CheckView, Verification
 from control_plane.operator_api.guards import requires
 from control_plane.operator_api.idempotency import Once
@@ -62,6 +62,26 @@ class CellController(Controller):
         """Prepare a PostgreSQL database from its address alone, and add it to the cell."""
         return once.answer(lambda: _database(session, name, data, actor, settings.cell_file))
 
+    @put("/{name:str}/mirror", guards=[requires(Scope.CELLS_WRITE)], sync_to_thread=True)
+    def mirror_cell(
+        self,
+        session: NamedDependency[Session],
+        actor: NamedDependency[Actor],
+        name: FromPath[str],
+        data: JSONBody[Mirror],
+    ) -> CellView:
+        """Copy everything of the cell's store to a second one from now on, once that one has proved fit."""
+        _cell(session, name)
+        return cell_view(fleet.set_mirror(session, name, _given(data), actor))
+
+    @delete("/{name:str}/mirror", guards=[requires(Scope.CELLS_WRITE)], status_code=200, sync_to_thread=True)
+    def end_mirror_of_cell(
+        self, session: NamedDependency[Session], actor: NamedDependency[Actor], name: FromPath[str]
+    ) -> CellView:
+        """Copy nothing more to the second store. What lies there stays."""
+        _cell(session, name)
+        return cell_view(fleet.set_mirror(session, name, None, actor))
+
     @post("/{name:str}/verification", guards=[requires(Scope.CELLS_READ)], status_code=200, sync_to_thread=True)
     def verify_cell(self, session: NamedDependency[Session], name: FromPath[str]) -> Verification:
         """Prove that the cell's databases are prepared and closed as they must be. Changes nothing."""
@@ -78,11 +98,14 @@ def _cell(session: Session, name: str) -> placement.CellView:
         raise not_found("cell") from refusal
 
 
+def _given(body: Body) -> dict[str, Any]:
+    """Settings as they are stored: what is left out is not there."""
+    plain: dict[str, Any] = msgspec.to_builtins(body)
+    return {name: value for name, value in plain.items() if value is not None}
+
+
 def _added(session: Session, data: NewCell, actor: Actor) -> Response[CellView]:
-    given: dict[str, Any] = msgspec.to_builtins(data.store)
-    # What is left out is not stored as null.
-    store = {name: value for name, value in given.items() if value is not None}
-    cell = fleet.add_cell(session, data.name, data.region, data.qualities, store, actor)
+    cell = fleet.add_cell(session, data.name, data.region, data.qualities, _given(data.store), actor)
     return _created(cell)
 
 
