@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec import Meta
 
-from control_plane.operator_api.schemas import View
+from control_plane.operator_api.schemas import Cursor, View
 
 Moment = datetime | None
 MirrorState = Literal["new", "copying", "whole", "waiting", "suspended", "needs_keys", "failing", "off"]
@@ -51,6 +51,8 @@ class MirrorRunList(View, kw_only=True):
 class MirrorView(View, kw_only=True):
     """An organisation's mirror."""
 
+    organisation_id: UUID
+    cell: str | None
     endpoint: str | None
     state: Annotated[
         MirrorState,
@@ -79,6 +81,13 @@ class MirrorView(View, kw_only=True):
     verified_objects: int | None
     mismatches: Annotated[int | None, Meta(description="What the last verification found.")]
     run: Annotated[MirrorRunView | None, Meta(description="The newest verification or restoration.")]
+
+
+class MirrorPage(View, kw_only=True):
+    """A page of mirrors, those that are furthest behind first. Their runs are left out."""
+
+    items: list[MirrorView]
+    next_cursor: Cursor
 
 
 class MirrorSummaryView(View, kw_only=True):

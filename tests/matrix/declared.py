@@ -45,6 +45,7 @@ API = {
     "GET /api/v1/organisations/{reference}/usage": "organisations:read",
     "POST /api/v1/organisations/{reference}/verification": "organisations:write",
     "GET /api/v1/storage": "storage:read",
+    "GET /api/v1/storage/mirrors": "storage:read",
     "GET /api/v1/tokens": "tokens:read",
     "POST /api/v1/tokens": "tokens:write",
     "DELETE /api/v1/tokens/{token_id}": "tokens:write",

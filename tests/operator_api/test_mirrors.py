@@ -139,6 +139,9 @@ def test_the_cells_mirrors_are_told_in_figures(api: Api, house: House, ceph: "Ru
     api.ask("POST", f"/organisations/{house.live(address='api-counted')}/storage/mirroring")
     told = api.get("/storage").json()["items"][0]["mirror"]
     assert (told["well"], told["organisations"], told["states"], told["never"]) == (True, 1, {"new": 1}, 1)
+    (listed,) = api.get("/storage/mirrors?cell=local").json()["items"]
+    assert (listed["cell"], listed["state"], listed["well"]) == ("local", "new", True)
+    assert api.get("/storage/mirrors?cell=elsewhere").status_code == 404
     assert {one["name"]: one["ok"] for one in told["checks"]}["the key of the mirror works"] is True
 
 

@@ -7,17 +7,20 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, QueryParameter
 from sqlalchemy.orm import Session
 
-from control_plane import fleet, organisations, placement
+from control_plane import fleet, organisations, placement, storage
 from control_plane.audit import Actor
 from control_plane.identity import Scope
 from control_plane.operator_api.bodies import KeyRotation
 from control_plane.operator_api.guards import requires
 from control_plane.operator_api.idempotency import Once
+from control_plane.operator_api.mirror_schemas import MirrorPage
+from control_plane.operator_api.paging import Cursor, Limit
 from control_plane.operator_api.presenting import accepted
-from control_plane.operator_api.presenting_storage import storage_view, store_view
+from control_plane.operator_api.presenting_storage import mirror_view, storage_view, store_view
 from control_plane.operator_api.schemas import OperationView
 from control_plane.operator_api.storage_schemas import StorageView, StoreList
 from control_plane.organisations import Organisation
+from control_plane.placement import CellView
 from kit.errors import not_found
 
 Of = Annotated[str | None, QueryParameter(name="cell", max_length=40, description="Only this cell's.")]
@@ -32,10 +35,16 @@ class StoreController(Controller):
     @get("/", guards=[requires(Scope.STORAGE_READ)], sync_to_thread=True)
     def list_stores(self, session: NamedDependency[Session], of: Of = None) -> StoreList:
         """Look at the cells' stores now. One that does not answer within 5 seconds is told as a failed check."""
-        cells = [one for one in placement.cells(session) if of in {None, one.name}]
-        if of and not cells:
-            raise not_found("cell")
-        return StoreList(items=[store_view(one) for one in fleet.stores(session, cells)])
+        return StoreList(items=[store_view(one) for one in fleet.stores(session, _cells(session, of))])
+
+    @get("/mirrors", guards=[requires(Scope.STORAGE_READ)], sync_to_thread=True)
+    def list_mirrors(
+        self, session: NamedDependency[Session], of: Of = None, cursor: Cursor = None, limit: Limit = 50
+    ) -> MirrorPage:
+        """List the organisations' mirrors, those that are furthest behind first."""
+        _cells(session, of)
+        page = storage.mirrors(session, cell=of, cursor=cursor, limit=limit)
+        return MirrorPage(items=[mirror_view(one) for one in page.items], next_cursor=page.next_cursor)
 
 
 class OrganisationStorageController(Controller):
@@ -78,6 +87,13 @@ class OrganisationStorageController(Controller):
     ) -> Response[StorageView]:
         """Compare workspace and store now, file by file; follow Location until `comparison.pending` is false."""
         return once.answer(lambda: _compared(session, organisation, actor))
+
+
+def _cells(session: Session, name: str | None) -> list[CellView]:
+    found = [one for one in placement.cells(session) if name in {None, one.name}]
+    if name and not found:
+        raise not_found("cell")
+    return found
 
 
 def _compared(session: Session, organisation: Organisation, actor: Actor) -> Response[StorageView]:
