@@ -5,9 +5,11 @@ import click
 from control_plane.commands.audit import audit
 from control_plane.commands.cell import cell
 from control_plane.commands.local import database, export, staff, up
+from control_plane.commands.mirrors import mirror
 from control_plane.commands.offer import offer
 from control_plane.commands.operation import operation
 from control_plane.commands.organisation import organisation
+from control_plane.commands.storage import storage
 from control_plane.commands.token import token
 from control_plane.commands.upgrading import upgrade_cells
 from control_plane.commands.vault import vault
@@ -28,7 +30,8 @@ def main() -> None:
     """
 
 
-for command in (up, organisation, offer, cell, operation, token, audit, staff, database, vault):
+for command in (up, organisation, storage, offer, cell, operation, token, audit, staff, database, vault):
     main.add_command(command)
 cell.add_command(export)
 cell.add_command(upgrade_cells, "upgrade")
+storage.add_command(mirror)

@@ -3,12 +3,13 @@
 from typing import Any
 
 import click
-from rich.console import Console
 
+from control_plane.commands.cell_store import ADMIN_SECRET, mirror_cell, store_of
+from control_plane.commands.cell_words import shown
 from control_plane.commands.client import quoted
 from control_plane.commands.context import Context, shared
-from control_plane.commands.errors import CommandError, ExitCode
-from control_plane.commands.tables import card, table
+from control_plane.commands.errors import ExitCode
+from control_plane.commands.tables import table
 
 
 @click.group()
@@ -42,54 +43,30 @@ def list_(context: Context) -> None:
 def show(context: Context, name: str) -> None:
     """Show a cell with its databases."""
     found = context.client().get(f"/cells/{quoted(name)}")
-    context.show(found, lambda console: _shown(console, found))
-
-
-def _shown(console: Console, found: dict[str, Any]) -> None:
-    card(
-        console,
-        {
-            "Cell": found["name"],
-            "Region": found["region"],
-            "Qualities": found["qualities"],
-            "Takes organisations": found["open"],
-            "Organisations": f"{found['tenants']} of {found['capacity']}",
-        },
-    )
-    rows = [
-        [
-            one["name"],
-            f"{one['tenants']} of {one['capacity']}",
-            f"{one['spares_seen']} of {one['spares_wanted']}",
-            one["schema_version"],
-            one["trouble"] or "",
-        ]
-        for one in found["databases"]
-    ]
-    headers = ["Database", "Organisations", "Spares", "Schema", "Trouble"]
-    table(console, headers, rows, empty="No database yet: `parvis cell database add`.")
+    context.show(found, lambda console: shown(console, found))
 
 
 @cell.command()
 @click.argument("name")
 @click.option("--region", required=True)
 @click.option("--quality", "qualities", multiple=True, help="May be given several times.")
-@click.option("--store", required=True, help="Where files go: files:/srv/parvis/store, or s3+https://endpoint.")
+@click.option("--store", "store", required=True, help="files:/srv/parvis/store, or ceph+https://gateway.example:7480.")
+@click.option("--public-endpoint", help="Where browsers reach the store; left out, the same.")
+@click.option("--endpoint", help="Of a store of files: where its gateway answers the cell.")
+@click.option("--admin-key-id", help=f"Of a Ceph: its administrator's key; the secret comes by {ADMIN_SECRET}.")
+@click.option("--store-region", "store_region", help="Of a Ceph: the zone group's name, if it is not “default”.")
+@click.option("--ca-file", help="Of a Ceph: certificates to trust beside the system's; a path on the control plane.")
+@click.option("--tenant-keys", is_flag=True, help="Of a Ceph: its gateway asks Parvis for organisations' own keys.")
 @shared
-def add(context: Context, name: str, region: str, qualities: tuple[str, ...], store: str) -> None:
-    """Add a cell; then give it a database."""
-    body = {"name": name, "region": region, "qualities": list(qualities), "store": _store(store)}
+def add(context: Context, *, name: str, region: str, qualities: tuple[str, ...], store: str, **given: Any) -> None:
+    """Add a cell, once its store has proved fit; then give it a database.
+
+    The secret of a Ceph's administrator comes by PARVIS_STORE_ADMIN_SECRET, or is asked for: others see options.
+    """
+    given["region"] = given.pop("store_region")
+    body = {"name": name, "region": region, "qualities": list(qualities), "store": store_of(store, given)}
     found = context.client().ask("POST", "/cells", body=body).body
-    context.show(found, lambda console: _shown(console, found))
-
-
-def _store(text: str) -> dict[str, str]:
-    kind, _, place = text.partition(":")
-    if kind == "files" and place.startswith("/"):
-        return {"kind": "files", "root": place}
-    raise CommandError(
-        f"--store: {text!r} is not a store.", cure="Write it as files:/srv/parvis/store.", code=ExitCode.USAGE
-    )
+    context.show(found, lambda console: shown(console, found))
 
 
 @cell.command()
@@ -103,6 +80,9 @@ def verify(context: Context, name: str) -> None:
     context.show(found, lambda console: table(console, headers, rows, empty="This cell has no database."))
     if not found["ok"]:
         raise SystemExit(int(ExitCode.FAILED))
+
+
+cell.add_command(mirror_cell)
 
 
 @cell.group()
@@ -125,4 +105,4 @@ def add_database(context: Context, cell_name: str, admin_url: str, capacity: int
     """Prepare a PostgreSQL database from its address alone, and add it to CELL."""
     body = {"admin_url": admin_url, "capacity": capacity, "spares": spares}
     found = context.client().ask("POST", f"/cells/{quoted(cell_name)}/databases", body=body).body
-    context.show(found, lambda console: _shown(console, found))
+    context.show(found, lambda console: shown(console, found))

@@ -13,6 +13,8 @@ from control_plane.commands.context import Context, shared
 from control_plane.commands.errors import CommandError, ExitCode
 from control_plane.commands.operation import conclude
 
+SEE_FIRST = "Add --yes to say that this is meant, or --dry-run to see first."
+
 Change = tuple[str, str, Any, dict[str, Any]]
 
 
@@ -59,7 +61,7 @@ def irreversible(warning: str) -> Callable[[Callable[..., None]], Callable[..., 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         def run(yes: bool, **kwargs: Any) -> None:
             if not (yes or kwargs.get("dry_run")):
-                _agreed(warning.format(**kwargs))
+                agreed(warning.format(**kwargs), *([SEE_FIRST] if "dry_run" in kwargs else []))
             command(**kwargs)
 
         named: Callable[..., None] = update_wrapper(run, command)
@@ -68,9 +70,8 @@ def irreversible(warning: str) -> Callable[[Callable[..., None]], Callable[..., 
     return decorate
 
 
-def _agreed(warning: str) -> None:
+def agreed(warning: str, cure: str = "Add --yes to say that this is meant.") -> None:
+    """Ask whether this is meant; without a terminal to ask at, --yes must have said so."""
     if not sys.stdin.isatty():
-        raise CommandError(
-            warning, cure="Add --yes to say that this is meant, or --dry-run to see first.", code=ExitCode.USAGE
-        )
+        raise CommandError(warning, cure=cure, code=ExitCode.USAGE)
     click.confirm(f"{warning} Go on?", abort=True)

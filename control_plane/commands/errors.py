@@ -60,9 +60,19 @@ OPTIONS = {
     "scopes": "--scope",
     "qualities": "--quality",
     "confirm_address": "--confirm",
+    "store": "--store",
+    "store.endpoint": "--store",
+    "store.public_endpoint": "--public-endpoint",
+    "store.region": "--store-region",
+    "store.admin_key_id": "--admin-key-id",
+    "store.admin_secret": "PARVIS_STORE_ADMIN_SECRET",
+    "store.ca_file": "--ca-file",
+    "secret": "PARVIS_STORE_MIRROR_SECRET",
+    "keys": "--object",
 }
 
 
 def option(field: str) -> str:
     """The option that a field of the API came from."""
-    return OPTIONS.get(field) or "--" + field.split(".", maxsplit=1)[0].replace("_", "-")
+    first = field.split(".", maxsplit=1)[0]
+    return OPTIONS.get(field) or OPTIONS.get(first) or "--" + first.replace("_", "-")

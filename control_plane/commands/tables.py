@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-NARROW = ("ID", "Address", "State", "Code", "Kind", "When", "Asked", "Ordered", "Prefix", "Last used", "Ends")
+NARROW = ("ID", "Address", "State", "Code", "Kind", "When", "Asked", "Ordered", "Prefix", "Last used", "Ends", "Made")
 
 
 def table(console: Console, headers: list[str], rows: Iterable[list[Any]], *, empty: str) -> None:
@@ -61,3 +61,14 @@ def size(value: int | None) -> str:
             return f"{amount:.0f} {unit}" if amount >= 10 or unit == "B" else f"{amount:.1f} {unit}"
         amount /= 1000
     return ""
+
+
+SPANS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+
+
+def span(seconds: float | None) -> str:
+    """A length of time in its largest unit: 3 min, 2 d."""
+    if seconds is None:
+        return "–"
+    length, unit = next((one for one in SPANS if seconds >= 2 * one[0]), SPANS[-1])
+    return f"{seconds / length:.0f} {unit}"
