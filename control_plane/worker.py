@@ -19,7 +19,7 @@ from uuid import UUID
 from celery import Celery
 from sqlalchemy import Engine, text
 
-from control_plane import fleet, operator_api, organisations, provisioning, signup
+from control_plane import fleet, operator_api, organisations, provisioning, signup, storage
 from control_plane.placement import Databases
 from control_plane.provisioning import Loop, Pace, World
 from kit import logs
@@ -115,18 +115,20 @@ def serve_doorbell(desk: Desk) -> None:
     worker.start()
 
 
-def sweep_jobs(desk: Desk) -> list[Job]:
-    """What the sweep does, and how often."""
+def sweep_jobs(desk: Desk, stop: threading.Event) -> list[Job]:
+    """What the sweep does, and how often; long work watches `stop`."""
     engine = desk.engine
     deliver = signup.postman(engine, desk.settings)
     pool = ThreadPoolExecutor(SWEEPERS, thread_name_prefix="sweep")
     beating = _beating(engine)
+    mirroring = storage.Mirroring(engine, desk.settings.vault(), stop=stop)
     return [
         Job("sweep", SWEEP_SECONDS, beating("sweep", lambda: sweep_due(desk, pool))),
         Job("mails", 0.5, lambda: _nothing(provisioning.deliver_due(engine, deliver))),
         Job("spares", SWEEP_SECONDS, beating("spares", lambda: visit_cells(desk))),
         Job("calendar", 60.0, beating("calendar", lambda: keep_calendar(engine))),
         Job("keys", 15.0, beating("keys", lambda: keep_keys(desk)), late_after=600.0),
+        Job("mirrors", 60.0, beating("mirrors", mirroring.round), late_after=600.0),
         Job("ticket keys", 3600.0, lambda: forget_ticket_keys(desk), late_after=3600.0),
         Job("orphans", 3600.0, lambda: report_orphans(desk), late_after=3600.0),
     ]
@@ -200,7 +202,7 @@ def sweep(desk: Desk) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    jobs = sweep_jobs(desk)
+    jobs = sweep_jobs(desk, stop)
     _serve_health(lambda: [job.name for job in jobs if job.late])
     run(jobs, stop)
 

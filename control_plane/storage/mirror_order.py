@@ -13,7 +13,7 @@ R = TypeVar("R")
 THREADS = 8
 # A large item at the head lets so many others pass by, and no more.
 AHEAD = 48
-TICK_SECONDS = 1.0
+TICK_SECONDS = 0.2
 
 
 def in_order(

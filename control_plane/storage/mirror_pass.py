@@ -46,7 +46,7 @@ class Tally:
     failed: int = 0
     differing: int = 0
     oldest: datetime | None = None
-    trouble: Trouble | None = None
+    error: tuple[str, str] | None = None
     pending: deque[Listed] = field(default_factory=deque)
 
     @classmethod
@@ -67,15 +67,15 @@ class Tally:
         """The object could not be copied, and the pass goes on without it."""
         self.failed += 1
         self.oldest = min(self.oldest or one.written_at, one.written_at)
-        self.trouble = self.trouble or trouble
+        code, words = explain(trouble)
+        self.error = self.error or (code, f"{one.key}: {words}")
 
     def values(self) -> dict[str, Any]:
         """The row's columns."""
         waiting = [one.written_at for one in self.pending]
         oldest = [self.oldest] if self.oldest else []
-        error = explain(self.trouble) if self.trouble else None
-        return {
-            **({"error_code": error[0], "error": error[1]} if error else {}),
+        error = {"error_code": self.error[0], "error": self.error[1]} if self.error else {}
+        return error | {
             "cursor": self.cursor,
             "started_at": self.started_at,
             "pass_objects": self.pass_objects,

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -53,23 +53,47 @@ class Mirroring:
         self.workers = workers
         self.watch: Watch = watch or (lambda _what, _organisation_id: None)
         self._opening = Opening(engine, vault)
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="mirrors")
+        self._turns: dict[UUID, Future[bool]] = {}
 
     def close(self) -> None:
-        """End all connections."""
+        """Wait for the turns under way, and end all connections."""
+        self._pool.shutdown(cancel_futures=True)
         self._opening.close()
 
     def round(self, budget: float = BUDGET_SECONDS) -> float | None:
-        """Give turns for about so many seconds; in how many to come again, None where nothing is mirrored."""
+        """Give turns for about so many seconds; in how many to come again, None where nothing is mirrored.
+
+        A turn with a very large object may take longer: it goes on, and keeps its place among the `workers`.
+        """
         until = time.monotonic() + budget
+        passed: set[UUID] = set()
         with transaction(self.engine) as session:
-            any_rows = ledger.begin(session)
-        with ThreadPoolExecutor(self.workers, thread_name_prefix="mirrors") as pool:
-            while time.monotonic() < until and not self.stop.is_set():
-                with transaction(self.engine) as session:
-                    ids = ledger.due(session, TURNS)
-                if not any(pool.map(lambda one: time.monotonic() < until and self.turn(one), ids)):
-                    return SOON_SECONDS if any_rows else None
+            any_mirrored = ledger.begin(session)
+        while not self.stop.is_set() and time.monotonic() < until:
+            self._collect(passed)
+            with transaction(self.engine) as session:
+                due = [one for one in ledger.due(session, TURNS) if one not in passed and one not in self._turns]
+            if not due and not self._turns:
+                return SOON_SECONDS if any_mirrored else None
+            for one in due[: self.workers - len(self._turns)]:
+                self._turns[one] = self._pool.submit(self._safely, one)
+            wait(self._turns.values(), until - time.monotonic(), FIRST_COMPLETED)
         return 0.0
+
+    def _collect(self, passed: set[UUID]) -> None:
+        """Let go of the turns that have ended; whoever was in other hands is passed over in this round."""
+        for one in [one for one, future in self._turns.items() if future.done()]:
+            if not self._turns.pop(one).result():
+                passed.add(one)
+
+    def _safely(self, organisation_id: UUID) -> bool:
+        try:
+            return self.turn(organisation_id)
+        except Exception:
+            # One organisation's trouble is not the others'; its lease ends by itself.
+            log.exception("a mirror's turn failed", organisation_id=str(organisation_id))
+            return False
 
     def turn(self, organisation_id: UUID) -> bool:
         """Work on one organisation for a slice; False if it was not due, or somebody has it."""

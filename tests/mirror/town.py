@@ -194,6 +194,26 @@ class Town:
         finally:
             worker.close()
 
+    def aim(self, setting: str, address: str) -> None:
+        """The cell's store, or its mirror, is found there from now on."""
+        value = f"jsonb_set(store, '{{{setting}}}', to_jsonb(cast(:address as text)))"
+        self.sql(f"update cell set store = {value}", address=address)
+
+    def at_mirror(self, method: str, org: Org, params: Mapping[str, str] | None = None, key: str = "") -> bytes:
+        """A call by hand on the organisation's bucket in the mirror, by the mirror's own key."""
+        signer = Signer(self.backup_endpoint, self.backup_key.key_id, self.backup_key.secret)
+        url, headers = signer.call(method, f"/{org.name}/{key}" if key else f"/{org.name}", params or {})
+        answer = requests.request(method, url, headers=headers, timeout=20)
+        assert answer.status_code < 300, answer.text
+        return answer.content
+
+    def at_mirror_uploads(self, org: Org) -> bool:
+        """Whether an upload is under way into the organisation's mirror."""
+        try:
+            return b"<UploadId>" in self.at_mirror("GET", org, {"uploads": ""})
+        except AssertionError:
+            return False
+
     def sql(self, statement: str, **values: Any) -> None:
         with self.engine.begin() as connection:
             connection.execute(text(statement), values)
