@@ -30,6 +30,7 @@ LABELS: dict[str, str] = {
     "entitlements.guests": N_("Guests"),
     "entitlements.spaces": N_("Spaces"),
     "entitlements.retention_days": N_("Days in the trash"),
+    "entitlements.encryption": N_("Files are encrypted by"),
     "terms.trial_months": N_("Trial, months"),
     "terms.price_cents": N_("Price a month without tax, €"),
     "terms.price_per": N_("Price per"),
@@ -77,6 +78,7 @@ def _entries_of(view: OfferView) -> dict[str, str]:
         "entitlements.spaces": _number_text(granted.spaces),
         "entitlements.retention_days": _number_text(granted.retention_days),
         "entitlements.features": " ".join(granted.features),
+        "entitlements.encryption": granted.encryption,
         "terms.trial_months": _number_text(terms.trial_months),
         "terms.price_cents": f"{Decimal(terms.price_cents) / 100:f}",
         "terms.price_per": terms.price_per,
@@ -158,6 +160,8 @@ def _terms_of(entries: Entries) -> tuple[dict[str, Any], Entitlements, Terms, Re
         spaces=limit("spaces"),
         retention_days=reading.number("entitlements.retention_days"),
         features=tuple(one for one in FEATURES if one in entries.all("entitlements.features")),
+        # Another word is refused by the catalogue.
+        encryption=entries.text("entitlements.encryption") or "store",  # type: ignore[arg-type]
     )
     terms = Terms(
         trial_months=reading.number("terms.trial_months"),

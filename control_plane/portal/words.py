@@ -47,6 +47,8 @@ KINDS: dict[str, str] = {
     "reopen": N_("Reopen the workspace"),
     "erase": N_("Erase the workspace"),
     "verify": N_("Verify and mend"),
+    "rotate": N_("Rotate keys"),
+    "retire": N_("Remove a key that nobody uses"),
 }
 
 STEPS: dict[str, str] = {
@@ -103,6 +105,10 @@ VERBS: dict[str, str] = {
     "organisation.reopening_asked": N_("Reopening asked for"),
     "organisation.erasure_asked": N_("Erasure asked for"),
     "organisation.mended": N_("Drift found and mended"),
+    "store_key.rotated": N_("Key to the store rotated"),
+    "store_key.ended": N_("Old key to the store found unused"),
+    "data_key.rotated": N_("Data key rotated"),
+    "data_keys.destroyed": N_("Data keys destroyed"),
     "operation.failed": N_("Operation failed"),
     "operation.retried": N_("Operation tried again"),
     "operation.cancelled": N_("Creation cancelled"),
@@ -112,6 +118,10 @@ VERBS: dict[str, str] = {
     "cell.closed": N_("Cell closed to new organisations"),
     "cell.database_added": N_("Database added to a cell"),
     "cell.spares_set": N_("Stock of spares set"),
+    "cell.store_set": N_("Settings of a cell's store changed"),
+    "orphan.removal_asked": N_("Removal of an orphan asked for"),
+    "orphan.removed": N_("Orphan removed from a store"),
+    "vault.resealed": N_("Secrets sealed by the newest master key"),
     "offer.published": N_("Version of an offer published"),
     "offer.retired": N_("Offer no longer sold"),
     "staff.created": N_("Member of staff created"),

@@ -253,6 +253,11 @@ def test_a_new_version_of_an_offer_is_published_and_the_same_again_is_refused(cl
     assert "€6.50" in page
     again = send(client, "/offers", **whole)
     assert again.status_code == 422
+    own = send(client, "/offers", **(whole | {"entitlements.encryption": "tenant"}))
+    assert own.status_code == 303
+    assert "a key of the organisation" in words(client.get("/offers/team"))
+    strange = send(client, "/offers", **(whole | {"entitlements.encryption": "rot13"}))
+    assert (strange.status_code, 'href="#entitlements-encryption"' in strange.text) == (422, True)
     wrong = send(client, "/offers", **(whole | {"entitlements.storage_bytes": "much", "names.fr.name": ""}))
     assert wrong.status_code == 422
     assert 'href="#entitlements-storage_bytes"' in wrong.text
