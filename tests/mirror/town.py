@@ -14,6 +14,7 @@ from uuid import UUID
 
 import obstore
 import requests
+from obstore.exceptions import GenericError
 from obstore.store import S3Store
 from sqlalchemy import Engine, text
 
@@ -99,8 +100,10 @@ class Org:
 def keys_in(side: S3Store) -> set[str]:
     try:
         return {one["path"] for one in obstore.list(side, chunk_size=1000).collect()}
-    except FileNotFoundError:
-        return set()
+    except GenericError as error:
+        if "NoSuchBucket" in str(error):
+            return set()
+        raise
 
 
 @dataclass

@@ -1,0 +1,123 @@
+"""One organisation's mirror is in one worker's hands at a time, however many workers there are."""
+
+import threading
+import time
+from collections import Counter
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from control_plane import storage
+from control_plane.storage import MirrorPace
+from kit.db import transaction
+from tests.mirror.town import Town
+
+PACE = MirrorPace(slice=timedelta(seconds=0.2), lease=timedelta(seconds=5), note_every=timedelta(seconds=0.1))
+
+
+class Hands:
+    """Who has whom in hand at this moment; `most` is how many ever had the same one."""
+
+    def __init__(self) -> None:
+        self.now: Counter[UUID] = Counter()
+        self.turns: Counter[UUID] = Counter()
+        self.most = 0
+        self._lock = threading.Lock()
+
+    def watch(self, what: str, one: UUID) -> None:
+        with self._lock:
+            self.now[one] += 1 if what == "begin" else -1
+            self.turns[one] += what == "begin"
+            self.most = max(self.most, self.now[one])
+
+
+def crowd(town: Town, seconds: float, pace: MirrorPace = PACE, count: int = 5) -> Hands:
+    """Several workers, each with several threads, on whatever is due."""
+    hands = Hands()
+    workers = [town.worker(pace, watch=hands.watch, workers=3) for _ in range(count)]
+    threads = [threading.Thread(target=one.round, args=(seconds,)) for one in workers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for worker in workers:
+        worker.close()
+    return hands
+
+
+@pytest.fixture
+def busy(town: Town) -> Town:
+    """Three organisations with more to copy than fits into a slice."""
+    for _ in range(3):
+        town.organisation().small(500)
+    return town
+
+
+def test_never_two_workers_on_one_organisation(busy: Town) -> None:
+    hands = crowd(busy, 30)
+    assert hands.most == 1
+    assert sum(hands.turns.values()) > 3
+    assert all(one.same() for one in busy.organisations)
+
+
+def test_the_control_without_leases_two_do_work_on_one(busy: Town) -> None:
+    """Somebody takes every lease away: then they do meet. Even so nothing breaks, for objects never change."""
+    stop = threading.Event()
+
+    def robbing() -> None:
+        while not stop.is_set():
+            busy.sql("update mirror set lease_until = null, due_at = now()")
+            time.sleep(0.01)
+
+    robber = threading.Thread(target=robbing)
+    robber.start()
+    hands = crowd(busy, 6)
+    stop.set()
+    robber.join()
+    assert hands.most > 1
+    for org in busy.organisations:
+        busy.settle(org)
+        assert org.same()
+
+
+def test_a_worker_that_lost_its_lease_writes_and_removes_nothing_more(town: Town) -> None:
+    org = town.organisation()
+    org.small(3000, 10)
+    town.ask(org)
+    worker = town.worker(MirrorPace(note_every=timedelta(seconds=0.05)))
+    turn = threading.Thread(target=worker.turn, args=(org.id,))
+    turn.start()
+    time.sleep(0.3)
+    # As another worker takes it over.
+    town.sql("update mirror set fence = fence + 1, lease_until = now() + interval '1 minute', cursor = 'his'")
+    began = time.monotonic()
+    turn.join(timeout=10)
+    assert not turn.is_alive()
+    assert time.monotonic() - began < 3
+    with town.engine.connect() as connection:
+        row = connection.execute(text("select cursor, lease_until > now() as held from mirror")).one()
+    assert (row.cursor, row.held) == ("his", True)
+    worker.close()
+
+
+def test_a_lease_is_kept_while_one_object_takes_longer_than_it(town: Town) -> None:
+    org = town.organisation()
+    org.put(bytes(120 * 1024 * 1024))
+    pace = MirrorPace(lease=timedelta(seconds=0.5), note_every=timedelta(seconds=0.1))
+    hands = crowd(town, 15, pace)
+    assert hands.most == 1
+    assert town.seen(org).objects == 1
+
+
+def test_whoever_waits_for_work_in_other_hands_does_not_spin(town: Town) -> None:
+    org = town.organisation()
+    town.ask(org)
+    hands = Hands()
+    worker = town.worker(watch=hands.watch)
+    with transaction(town.engine) as session:
+        storage.mirror_ledger.claim(session, org.id, timedelta(minutes=1))
+        assert worker.round(5) == 5.0
+    assert hands.turns[org.id] == 0
+    worker.close()
