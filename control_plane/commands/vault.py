@@ -16,8 +16,7 @@ from control_plane.commands.local import installation, local
 from control_plane.commands.tables import table
 
 if TYPE_CHECKING:
-    from control_plane.sealing import Status
-    from control_plane.sealing.service import Progress
+    from control_plane.sealing import Progress, Status
 
 
 @click.group()
