@@ -201,9 +201,7 @@ def _endpoint(session: Session, cell: str) -> str | None:
     return endpoint
 
 
-def _view(
-    session: Session, place: Place | None, found: Sequence[Any] | None, run: MirrorRunView | None
-) -> MirrorView:
+def _view(session: Session, place: Place | None, found: Sequence[Any] | None, run: MirrorRunView | None) -> MirrorView:
     row: Mirror | None = found[0] if found else None
     lag = found[1] if found else None
     endpoint = _endpoint(session, place.cell) if place else None
