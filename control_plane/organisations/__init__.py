@@ -36,7 +36,6 @@ from control_plane.organisations.settled import settled
 from control_plane.organisations.storage import (
     Agreement,
     Finding,
-    KeyKind,
     StorageView,
     compare_books,
     rotate_keys,
@@ -57,7 +56,6 @@ __all__ = [
     "Effects",
     "Finding",
     "Hold",
-    "KeyKind",
     "NewOrganisation",
     "Organisation",
     "Page",

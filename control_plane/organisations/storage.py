@@ -1,5 +1,6 @@
 """An organisation's storage as each side sees it: what was sold, what its workspace counts, what the store counts."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
@@ -25,9 +26,13 @@ KIB = 1024
 EXPECTED = ("live", "read_only", "suspended", "closing")
 COMPARED = ("live", "read_only")
 
+ROTATED: dict[str, Callable[[Session, UUID, Actor], Operation]] = {
+    "store": provisioning.rotate_store_key,
+    "data": provisioning.rotate_data_key,
+}
+
 Finding = Literal["files_missing", "bucket_missing", "limit_differs", "figures_differ"]
 Agreement = Literal["agree", "differ", "unknown"]
-KeyKind = Literal["store", "data"]
 
 
 @dataclass(frozen=True)
@@ -125,11 +130,12 @@ def _mirror(session: Session, organisation_id: UUID) -> MirrorView | None:
     return None if found.endpoint is None else found
 
 
-def rotate_keys(session: Session, organisation_id: UUID, *, kind: KeyKind, actor: Actor) -> Operation:
+def rotate_keys(session: Session, organisation_id: UUID, *, kind: str, actor: Actor) -> Operation:
     """Give the organisation a new access key to its store, or a new data key; the old one goes by itself."""
+    if kind not in ROTATED:
+        raise Refusal("unknown_key", "Choose which key is replaced.", field="kind")
     get(session, organisation_id)
-    rotate = provisioning.rotate_data_key if kind == "data" else provisioning.rotate_store_key
-    return rotate(session, organisation_id, actor)
+    return ROTATED[kind](session, organisation_id, actor)
 
 
 def compare_books(session: Session, organisation_id: UUID, *, actor: Actor) -> None:

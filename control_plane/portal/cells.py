@@ -6,7 +6,7 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from control_plane import placement
+from control_plane import fleet, placement
 from control_plane.identity import Permission
 from control_plane.placement import CellView, Check
 from control_plane.portal.desk import Desk, requires
@@ -14,6 +14,8 @@ from kit.db import vault_of
 from kit.errors import Refusal, Unavailable, not_found
 
 READERS = [requires(Permission.CELLS_READ)]
+# A page waits no longer than this for a store; it is then told as not answering.
+STORE_SECONDS = 2.0
 
 
 @get("/cells", guards=READERS, sync_to_thread=True)
@@ -30,12 +32,13 @@ def _cell(desk: Desk, name: str) -> CellView:
 
 
 def _page(desk: Desk, cell: CellView, **context: Any) -> Response[str]:
-    return desk.show("portal/cell.html", cell=cell, **{"checks": None, "trouble": None, **context})
+    (store,) = fleet.stores(desk.session, [cell], seconds=STORE_SECONDS)
+    return desk.show("portal/cell.html", cell=cell, store=store, **{"checks": None, "trouble": None, **context})
 
 
 @get("/cells/{name:str}", guards=READERS, sync_to_thread=True)
 def show_cell(desk: NamedDependency[Desk], name: FromPath[str]) -> Response[str]:
-    """One cell and its databases."""
+    """One cell, its databases, and its store as it answers now."""
     return _page(desk, _cell(desk, name))
 
 

@@ -25,7 +25,11 @@ class Concern:
 def concerns(row: Organisation, figures: Figures | None, now: datetime | None = None) -> list[Concern]:
     """The gravest first: failed; full (100 % of storage); nearly full (90 %); trial ends within 14 days; flags."""
     now = now or datetime.now(UTC)
-    found = [*_failure(row), *_storage(figures), *_trial(row, now), *_flags(row)]
+    return worst_first([*_failure(row), *_storage(figures), *_trial(row, now), *_flags(row)])
+
+
+def worst_first(found: list[Concern]) -> list[Concern]:
+    """The gravest first; those that weigh the same stay in their order."""
     return sorted(found, key=lambda one: {"bad": 0, "warn": 1}.get(one.tone, 2))
 
 

@@ -12,17 +12,20 @@ from litestar.response import Redirect
 from control_plane import audit, catalogue, organisations, provisioning
 from control_plane.audit import AuditEvent, Filter
 from control_plane.identity import Permission
-from control_plane.organisations import NOTICE_DAYS, Organisation
+from control_plane.organisations import NOTICE_DAYS, Organisation, StorageView
 from control_plane.portal.desk import AnyRequest, Desk, databases_of, go, requires
 from control_plane.portal.figures import figures
-from control_plane.portal.health import concerns
+from control_plane.portal.health import concerns, worst_first
 from control_plane.portal.ledger import ledger_of
+from control_plane.portal.storage_looks import concerns_of
 from kit.interface import N_
 
 READERS = [requires(Permission.ORGANISATIONS_READ)]
 ACTORS = [requires(Permission.OPERATIONS_ACT)]
 RUNNING = ("live", "read_only", "suspended")
 WHY = 6
+# A page waits no longer than this for a store; the figure is then told as missing.
+STORE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -111,14 +114,14 @@ def actions_for(desk: Desk, row: Organisation) -> list[Action]:
     return [one for one in found if one.path != "trial" or row.trial_ends_at]
 
 
-def context(desk: Desk, row: Organisation, tab: str) -> dict[str, Any]:
-    """What the head of each of its pages shows."""
+def context(desk: Desk, row: Organisation, tab: str, stored: StorageView | None = None) -> dict[str, Any]:
+    """What the head of each of its pages shows; `stored` is looked at too where a page asks for it."""
     numbers = figures(desk.session, databases_of(desk.request, desk.session), [row])[row.id]
     return {
         "organisation": row,
         "tab": tab,
         "figures": numbers,
-        "concerns": concerns(row, numbers),
+        "concerns": worst_first([*concerns(row, numbers), *(concerns_of(stored) if stored else [])]),
         "actions": actions_for(desk, row),
         "workspace_url": desk.request.app.state.settings.workspace_url(row.address),
         "notice_days": NOTICE_DAYS,
@@ -137,9 +140,11 @@ def show_organisation(desk: NamedDependency[Desk], reference: FromPath[str]) -> 
     row = organisations.find(desk.session, reference)
     current = provisioning.current_operation(desk.session, row.id)
     reasons = why(desk, row)
+    stored = organisations.storage_of(desk.session, row.id, seconds=STORE_SECONDS)
     return desk.show(
         "portal/organisation.html",
-        **context(desk, row, "overview"),
+        **context(desk, row, "overview", stored),
+        stored=stored,
         stages=chain(row, next((event.at for event in reasons if event.verb == f"organisation.{row.state}"), None)),
         holds=organisations.holds(desk.session, row.id, standing_only=True),
         why=reasons,

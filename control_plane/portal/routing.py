@@ -21,6 +21,8 @@ from control_plane.portal import (
     organisation,
     people,
     sign_in,
+    storage_looks,
+    storing,
     tokens,
 )
 from control_plane.portal.desk import AnyRequest, csrf, provide_desk, provide_entries
@@ -36,6 +38,7 @@ ROOMS = (
     ordering,
     acting,
     organisation,
+    storing,
     operations,
     ledger,
     offers,
@@ -61,7 +64,7 @@ def to_the_door(request: AnyRequest, refusal: Refusal) -> Response[Any]:
 
 for _locale in LOCALES:
     # `tr` is for words that come from a table or a row: unlike `_`, it never takes a % in them for a place to fill.
-    engine(_locale).globals.update(GLOBALS, tr=translator(_locale).gettext)
+    engine(_locale).globals.update(GLOBALS, **storage_looks.GLOBALS, tr=translator(_locale).gettext)
     engine(_locale).filters.update(browser=browser_name, clock=clock)
 
 controllers = [

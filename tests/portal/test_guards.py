@@ -48,6 +48,11 @@ DECLARED: dict[str, object] = {
     "GET /organisations/{reference:str}": P.ORGANISATIONS_READ,
     "GET /organisations/{reference:str}/operations": P.ORGANISATIONS_READ,
     "GET /organisations/{reference:str}/journal": P.AUDIT_READ,
+    "GET /organisations/{reference:str}/keys": P.ORGANISATIONS_READ,
+    "POST /organisations/{reference:str}/keys": P.STORAGE_ACT,
+    "POST /organisations/{reference:str}/storage/compare": P.OPERATIONS_ACT,
+    "POST /organisations/{reference:str}/storage/mirror": P.STORAGE_ACT,
+    "POST /organisations/{reference:str}/storage/verify-mirror": P.STORAGE_ACT,
     "POST /organisations/{reference:str}/verify": P.OPERATIONS_ACT,
     "POST /organisations/{reference:str}/retry": P.OPERATIONS_ACT,
     **{
@@ -182,10 +187,10 @@ def test_what_a_person_may_not_do_is_not_shown(door: Door, example: dict[str, st
     for role in Role:
         with door.client(role) as client:
             shown[role] = set(re.findall(rf'href="{page}/([a-z-]+)"', client.get(page).text))
-    assert shown["auditor"] == {"operations", "journal"}
-    assert shown["sales"] == {"operations", "offer", "trial", "read-only", "suspend", "close"}
-    assert shown["support"] == {"operations", "journal", "read-only", "suspend"}
-    assert shown["operator"] == {"operations", "journal", "offer", "trial", "read-only", "suspend", "close"}
+    assert shown["auditor"] == {"operations", "keys", "journal"}
+    assert shown["sales"] == {"operations", "keys", "offer", "trial", "read-only", "suspend", "close"}
+    assert shown["support"] == {"operations", "keys", "journal", "read-only", "suspend"}
+    assert shown["operator"] == {"operations", "keys", "journal", "offer", "trial", "read-only", "suspend", "close"}
 
 
 def token_in(answer: httpx.Response) -> str:

@@ -222,6 +222,7 @@ PAGES = [
     "/organisations/{held}",
     "/organisations/{held}/journal",
     "/organisations/{held}/operations",
+    "/organisations/{live}/keys",
     "/organisations/{live}/suspend",
     "/organisations/{live}/offer?offer=team",
     "/organisations/{live}/trial",

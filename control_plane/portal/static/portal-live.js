@@ -2,6 +2,7 @@
 // [data-live] that differ are put in place. Without script the page is as true as its last loading.
 
 const SOON = 60;
+const PENDING = 2500;
 const PATIENCE = [1000, 2000, 5000, 10000];
 
 /** Puts in what differs; a part that holds the focus or an open menu waits. @param {Document} fresh */
@@ -18,6 +19,7 @@ function replaceParts(fresh) {
 class Follower {
   constructor() {
     this.timer = 0;
+    this.pending = 0;
     this.failures = 0;
     this.mark = "";
     /** @type {EventSource | null} */
@@ -27,6 +29,18 @@ class Follower {
   }
 
   begin() {
+    this.listen();
+    this.wait();
+  }
+
+  /** What has no stream is looked at again until it is done, or the network comes back. */
+  wait() {
+    clearTimeout(this.pending);
+    if (!document.querySelector("[data-pending]")) return;
+    this.pending = setTimeout(() => this.look().catch(() => this.wait()), PENDING);
+  }
+
+  listen() {
     const part = document.querySelector("[data-events]");
     const address = part instanceof HTMLElement ? (part.dataset.events ?? null) : null;
     if (address === this.address && this.source) return;
@@ -49,6 +63,11 @@ class Follower {
   end() {
     this.source?.close();
     this.source = null;
+  }
+
+  stop() {
+    clearTimeout(this.pending);
+    this.end();
   }
 
   onError() {
@@ -76,6 +95,6 @@ class Follower {
 export function watchLive() {
   const follower = new Follower();
   follower.begin();
-  addEventListener("pagehide", () => follower.end());
+  addEventListener("pagehide", () => follower.stop());
   addEventListener("pageshow", (event) => event.persisted && follower.begin());
 }
