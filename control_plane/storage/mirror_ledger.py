@@ -8,7 +8,20 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, CursorResult, Engine, Text, cast, delete, exists, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    CursorResult,
+    Select,
+    Text,
+    cast,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -64,16 +77,14 @@ def due(session: Session, limit: int) -> list[UUID]:
 
 def claim(session: Session, organisation_id: UUID, lease: timedelta) -> Mirror | None:
     """Take the row's lease and a new fence; None where it is not due or somebody has it."""
-    query = select(Mirror).where(Mirror.organisation_id == organisation_id, *_free())
-    row = session.scalar(query.with_for_update(skip_locked=True).execution_options(populate_existing=True))
-    if row is None:
-        return None
-    row.fence += 1
-    session.flush()
-    held = update(Mirror).where(Mirror.organisation_id == organisation_id)
-    session.execute(held.values(lease_until=func.now() + lease))
-    session.refresh(row)
-    return row
+    free = select(Mirror.organisation_id).where(Mirror.organisation_id == organisation_id, *_free())
+    taken = (
+        update(Mirror)
+        .where(Mirror.organisation_id == free.with_for_update(skip_locked=True).scalar_subquery())
+        .values(fence=Mirror.fence + 1, lease_until=func.now() + lease)
+        .returning(Mirror)
+    )
+    return session.scalar(taken.execution_options(synchronize_session=False, populate_existing=True))
 
 
 def write(session: Session, row: Mirror, **values: Any) -> None:
@@ -93,13 +104,25 @@ def open_run(session: Session, organisation_id: UUID) -> MirrorRun | None:
 
 def gone(session: Session, organisation_id: UUID, after: str, last: str | None) -> dict[str, datetime]:
     """When each object between these keys was first seen to be gone from the store."""
-    query = select(MirrorGone.object_id, MirrorGone.seen_at).where(MirrorGone.organisation_id == organisation_id)
+    return {str(row[0]): row[1] for row in session.execute(_gone(MirrorGone.seen_at, organisation_id, after, last))}
+
+
+def past(
+    session: Session, organisation_id: UUID, after: str, last: str | None, retention: timedelta
+) -> dict[str, bool]:
+    """The same objects, and whether each has been gone for so long."""
+    over = MirrorGone.seen_at <= func.now() - retention
+    return {str(row[0]): row[1] for row in session.execute(_gone(over, organisation_id, after, last))}
+
+
+def _gone(what: Any, organisation_id: UUID, after: str, last: str | None) -> Select[Any]:
+    query = select(MirrorGone.object_id, what).where(MirrorGone.organisation_id == organisation_id)
     # Stores order keys by their bytes, and a stranger's key may be no id.
     key = cast(MirrorGone.object_id, Text).collate("C")
     query = query.where(key > after)
     if last is not None:
         query = query.where(key <= last)
-    return {str(row.object_id): row.seen_at for row in session.execute(query)}
+    return query
 
 
 def forget(session: Session, organisation_id: UUID) -> None:
@@ -110,9 +133,9 @@ def forget(session: Session, organisation_id: UUID) -> None:
 
 @dataclass
 class Lease:
-    """One worker's hold on one organisation's row. `stop` is set when the process should end."""
+    """One worker's hold on one organisation's row, on one connection. `stop` is set when the process should end."""
 
-    engine: Engine
+    connection: Connection
     row: Mirror
     pace: MirrorPace
     stop: threading.Event
@@ -123,6 +146,12 @@ class Lease:
         """Whose mirror it is."""
         return self.row.organisation_id
 
+    @property
+    def began_at(self) -> datetime:
+        """When it was taken, by the database's clock."""
+        assert self.row.lease_until is not None
+        return self.row.lease_until - self.pace.lease
+
     def tick(self, note: Callable[[Session], None]) -> None:
         """Now and then prolong the lease and note how far the work is. Raises `Halted` when it should end."""
         if self.stop.is_set():
@@ -132,7 +161,7 @@ class Lease:
 
     def note(self, note: Callable[[Session], None]) -> None:
         """Prolong the lease and write, in one transaction. Raises `Lost` where another worker has it."""
-        with transaction(self.engine) as session:
+        with transaction(self.connection) as session:
             write(session, self.row, lease_until=func.now() + self.pace.lease)
             note(session)
         self._noted_at = time.monotonic()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import Engine, delete
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from control_plane import placement
@@ -15,7 +15,8 @@ from control_plane.storage import opening
 from control_plane.storage.gateway import Gateway
 from control_plane.storage.mirror_errors import Waits
 from control_plane.storage.mirror_keys import ReadingKeys, reading_keys
-from control_plane.storage.mirror_models import Mirror, MirrorGone
+from control_plane.storage.mirror_ledger import Lease
+from control_plane.storage.mirror_models import Mirror, MirrorGone, MirrorRun
 from control_plane.storage.mirror_settings import MirrorTarget, open_mirror
 from control_plane.storage.mirror_sides import Side
 from control_plane.storage.mirror_window import Pair
@@ -35,17 +36,17 @@ NOTHING = ("failed", "missing", "differing", "kept")
 
 @dataclass(frozen=True)
 class Opened:
-    """Both sides, and how long the mirror keeps what the store has no more."""
+    """Both sides, how long the mirror keeps what the store has no more, and what somebody asked for."""
 
     pair: Pair
     retention: timedelta
+    run: MirrorRun | None
 
 
 class Opening:
     """Opens mirrors for a worker, and keeps the connections. May be used by many threads."""
 
-    def __init__(self, engine: Engine, vault: Vault) -> None:
-        self.engine = engine
+    def __init__(self, vault: Vault) -> None:
         self.vault = vault
         self._gateways: dict[tuple[str, str, Path | None], Gateway] = {}
         self._lock = threading.Lock()
@@ -57,9 +58,10 @@ class Opening:
                 gateway.close()
             self._gateways.clear()
 
-    def open(self, row: Mirror) -> Opened:
-        """Both sides of this row's mirror. Raises `Waits` where there is nothing to be mirrored, or it may not be."""
-        with transaction(self.engine) as session:
+    def open(self, lease: Lease) -> Opened:
+        """Both sides of this mirror. Raises `Waits` where there is nothing to be mirrored, or it may not be."""
+        row = lease.row
+        with transaction(lease.connection) as session:
             place = placement.where(session, row.organisation_id)
             if place is None:
                 raise Waits("waiting")
@@ -71,7 +73,8 @@ class Opening:
             if keys.data_key is not None and not target.tenant_keys:
                 raise Waits("needs_keys")
             self._aim(session, row, target)
-        return Opened(self._pair(row, cell, target, keys), target.retention)
+            run = ledger.open_run(session, row.organisation_id)
+        return Opened(self._pair(row, cell, target, keys), target.retention, run)
 
     def _aim(self, session: Session, row: Mirror, target: MirrorTarget) -> None:
         """What is known is known of this target; of another one nothing is."""

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -51,11 +51,10 @@ class Tally:
 
     @classmethod
     def of(cls, row: Mirror) -> "Tally":
-        """The pass under way; or a new one."""
-        if row.cursor is None:
-            return cls("", None)
+        """The pass under way."""
         names = ("pass_objects", "pass_bytes", "copied", "copied_bytes", "removed", "kept", "failed", "differing")
         counts = {name: getattr(row, name) for name in names}
+        assert row.cursor is not None
         return cls(row.cursor, row.started_at, **counts, oldest=row.oldest_unmirrored_at if row.failed else None)
 
     def holds(self, one: Listed) -> None:
@@ -105,11 +104,12 @@ class Pass:
         self.lease = lease
         self.pair = pair
         self.retention = retention
-        self.tally = Tally.of(lease.row)
+        # Where nothing is settled yet, the pass begins now: by a later beginning it vouches for more.
+        self.tally = Tally.of(lease.row) if lease.row.cursor else Tally("", lease.began_at)
 
     def work(self, until: float) -> bool:
         """Go on until the time (monotonic) is up; whether the pass has come to its end."""
-        if self.tally.started_at is None:
+        if not self.tally.cursor:
             self._begin()
         while True:
             window = self._window()
@@ -117,6 +117,7 @@ class Pass:
                 return False
             if window.last is None:
                 return True
+            self.lease.tick(self.note)
             if time.monotonic() >= until:
                 return False
 
@@ -145,23 +146,17 @@ class Pass:
         }
 
     def _begin(self) -> None:
-        # The store first: what it does not open needs no bucket in the mirror.
-        self.pair.store.page("", 1)
-        nothing = False
         try:
             self.pair.mirror.tidy()
         except Refused as refused:
-            nothing = refused.code == "NoSuchBucket"
-            if not nothing:
+            if refused.code != "NoSuchBucket":
                 raise
+            # What the store does not open needs no bucket in the mirror.
+            self.pair.store.page("", 1)
             self.pair.mirror.make()
-        with transaction(self.lease.engine) as session:
-            # Before anything is listed: what is written from now on, the pass may not see.
-            self.tally.started_at = session.scalar(select(func.now()))
-            self.note(session)
-            if nothing:
-                # Whatever the mirror once had is lost.
-                ledger.write(session, self.lease.row, whole_at=None, finished_at=None, objects=None, bytes=None)
+            # Whatever the mirror once had is lost.
+            lost = dict.fromkeys(("whole_at", "finished_at", "objects", "bytes"))
+            self.lease.note(lambda session: ledger.write(session, self.lease.row, **lost))
 
     def _window(self) -> Window:
         try:
@@ -181,7 +176,6 @@ class Pass:
         if whole:
             self._count(known, None)
             self.tally.cursor = window.last or self.tally.cursor
-        self.lease.note(self.note)
         return whole
 
     def _count(self, known: "deque[Found]", before: str | None) -> None:
@@ -231,17 +225,15 @@ class Pass:
         """Remember since when the store lacks what the mirror has, and remove what has been so for long enough."""
         organisation_id = self.lease.organisation_id
         absent = [one.key for one in window.only_in_mirror]
-        with transaction(self.lease.engine) as session:
-            known = ledger.gone(session, organisation_id, window.after, window.last)
-            now = session.scalar(select(func.now()))
-            assert now is not None
+        with transaction(self.lease.connection) as session:
+            known = ledger.past(session, organisation_id, window.after, window.last, self.retention)
         back = known.keys() - set(absent)
         new = [{"organisation_id": organisation_id, "object_id": UUID(key)} for key in absent if key not in known]
         if new:
             self.lease.note(lambda session: _remember(session, new))
         if back:
             self.lease.note(lambda session: self._forget(session, back))
-        past = [key for key in absent if key in known and known[key] <= now - self.retention]
+        past = [key for key in absent if known.get(key)]
         return self._remove(past, until) if past else set()
 
     def _remove(self, keys: list[str], until: float) -> set[str]:

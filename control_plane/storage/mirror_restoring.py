@@ -75,7 +75,7 @@ class Restoration(Running):
             ]
             return sorted(window.only_in_mirror + nowhere, key=lambda one: one.key)
         moment = datetime.fromisoformat(told)
-        with transaction(self.lease.engine) as session:
+        with transaction(self.lease.connection) as session:
             gone = ledger.gone(session, self.lease.organisation_id, window.after, window.last)
         return [
             one

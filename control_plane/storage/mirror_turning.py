@@ -10,12 +10,12 @@ from control_plane.audit import SYSTEM
 from control_plane.storage import mirror_ledger as ledger
 from control_plane.storage.mirror_errors import Refused, explain
 from control_plane.storage.mirror_ledger import Lease
+from control_plane.storage.mirror_models import MirrorRun
 from control_plane.storage.mirror_restoring import Restoration
 from control_plane.storage.mirror_runs import Running
 from control_plane.storage.mirror_verifying import Verification
 from control_plane.storage.mirror_window import Pair
 from kit import logs
-from kit.db import transaction
 from kit.errors import Refusal, Unavailable
 
 log = logs.get(__name__)
@@ -23,12 +23,8 @@ log = logs.get(__name__)
 KINDS: dict[str, type[Running]] = {"verify": Verification, "restore": Restoration}
 
 
-def work_on_run(lease: Lease, pair: Pair, until: float) -> bool:
-    """Go on with the run that is open, if there is one; whether there is more of it to be done at once."""
-    with transaction(lease.engine) as session:
-        run = ledger.open_run(session, lease.organisation_id)
-    if run is None:
-        return False
+def work_on_run(lease: Lease, pair: Pair, run: MirrorRun, until: float) -> bool:
+    """Go on with this run; whether there is more of it to be done at once."""
     running = KINDS[run.kind](lease, pair, run)
     try:
         done = running.work(until)

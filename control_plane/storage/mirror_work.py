@@ -52,7 +52,7 @@ class Mirroring:
         self.stop = stop or threading.Event()
         self.workers = workers
         self.watch: Watch = watch or (lambda _what, _organisation_id: None)
-        self._opening = Opening(engine, vault)
+        self._opening = Opening(vault)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="mirrors")
         self._turns: dict[UUID, Future[bool]] = {}
 
@@ -97,35 +97,36 @@ class Mirroring:
 
     def turn(self, organisation_id: UUID) -> bool:
         """Work on one organisation for a slice; False if it was not due, or somebody has it."""
-        with transaction(self.engine) as session:
-            row = ledger.claim(session, organisation_id, self.pace.lease)
-        if row is None:
-            return False
-        self.watch("begin", organisation_id)
-        try:
-            self._turn(Lease(self.engine, row, self.pace, self.stop))
-        except Lost:
-            log.info("the lease of a mirror was lost", organisation_id=str(organisation_id))
-        finally:
-            self.watch("end", organisation_id)
-        return True
+        with self.engine.connect() as connection:
+            with transaction(connection) as session:
+                row = ledger.claim(session, organisation_id, self.pace.lease)
+            if row is None:
+                return False
+            self.watch("begin", organisation_id)
+            try:
+                self._turn(Lease(connection, row, self.pace, self.stop))
+            except Lost:
+                log.info("the lease of a mirror was lost", organisation_id=str(organisation_id))
+            finally:
+                self.watch("end", organisation_id)
+            return True
 
     def _turn(self, lease: Lease) -> None:
         due_in, values = self._slice(lease)
         due_at: Any = func.now() + due_in
         if values.get("state") == "whole":
             # Whoever asked while the pass was under way wants one that begins after that.
-            due_at = case((Mirror.asked_at > Mirror.started_at, func.now()), else_=due_at)
+            due_at = case((Mirror.asked_at > values["started_at"], func.now()), else_=due_at)
         done = {"lease_until": None, "turn_at": func.now(), "due_at": due_at}
-        with transaction(self.engine) as session:
+        with transaction(lease.connection) as session:
             ledger.write(session, lease.row, **values, **done)
 
     def _slice(self, lease: Lease) -> tuple[timedelta, dict[str, Any]]:
         """Work for a while: when to come again, and what is left to be written."""
         passing: Pass | None = None
         try:
-            opened = self._opening.open(lease.row)
-            more = work_on_run(lease, opened.pair, self._until())
+            opened = self._opening.open(lease)
+            more = opened.run is not None and work_on_run(lease, opened.pair, opened.run, self._until())
             passing = Pass(lease, opened.pair, opened.retention)
             ended = passing.work(self._until())
         except Lost:
@@ -139,7 +140,7 @@ class Mirroring:
         except Exception as error:  # noqa: BLE001 - whatever it is goes into the row
             return self._failed(lease, passing, error)
         if not ended:
-            return AT_ONCE, {"attempts": 0}
+            return AT_ONCE, passing.tally.values() | {"state": "copying", "attempts": 0}
         return self._ended(lease, passing, more=more)
 
     def _ended(self, lease: Lease, passing: Pass, *, more: bool) -> tuple[timedelta, dict[str, Any]]:
@@ -149,7 +150,7 @@ class Mirroring:
         return self.pace.retry_in(lease.row.attempts), values | {"attempts": lease.row.attempts + 1}
 
     def _failed(self, lease: Lease, passing: Pass | None, error: Exception) -> tuple[timedelta, dict[str, Any]]:
-        so_far = passing.tally.values() if passing and passing.tally.started_at else {}
+        so_far = passing.tally.values() if passing else {}
         code, words = explain(error)
         known = {"organisation_id": str(lease.organisation_id), "code": code, "error": words}
         if code == UNEXPECTED:
