@@ -33,10 +33,10 @@ class Hands:
             self.most = max(self.most, self.now[one])
 
 
-def crowd(town: Town, seconds: float, pace: MirrorPace = PACE, count: int = 5) -> Hands:
+def crowd(town: Town, seconds: float, pace: MirrorPace = PACE, count: int = 4) -> Hands:
     """Several workers, each with several threads, on whatever is due."""
     hands = Hands()
-    workers = [town.worker(pace, watch=hands.watch, workers=3) for _ in range(count)]
+    workers = [town.worker(pace, watch=hands.watch, workers=2) for _ in range(count)]
     threads = [threading.Thread(target=one.round, args=(seconds,)) for one in workers]
     for thread in threads:
         thread.start()

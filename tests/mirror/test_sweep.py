@@ -1,0 +1,64 @@
+"""The sweep itself, as a process: it mirrors what is due without being asked, and ends when it is told to."""
+
+import base64
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from kit.db import transaction, vault_of
+from tests.mirror.town import BACKUP_SECRET, Town
+
+ROOT = Path(__file__).parents[2]
+
+
+def started(town: Town, folder: Path, broker_url: str) -> "subprocess.Popen[bytes]":
+    with transaction(town.engine) as session:
+        master = base64.b64encode(vault_of(session).master).decode()
+    key = folder / "master.key"
+    key.write_text(master)
+    key.chmod(0o600)
+    env = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("PARVIS_")},
+        "PARVIS_DATABASE_URL": town.engine.url.set(drivername="postgresql").render_as_string(hide_password=False),
+        "PARVIS_BROKER_URL": broker_url,
+        "PARVIS_MASTER_KEY_FILE": str(key),
+        "PARVIS_SITE_URL": "http://parvis.localhost:8080",
+        "PARVIS_WORKSPACE_SUFFIX": ".parvis.localhost",
+        "PARVIS_SMTP_URL": "smtp://127.0.0.1:9",
+    }
+    with (folder / "sweep.log").open("wb") as log:
+        command = [sys.executable, "-m", "control_plane.worker", "sweep"]
+        return subprocess.Popen(command, env=env, stdout=log, stderr=log, cwd=ROOT)
+
+
+def test_the_sweep_mirrors_what_is_due_and_ends_when_it_is_told(town: Town, tmp_path: Path, broker_url: str) -> None:
+    org = town.organisation()
+    org.small(20)
+    process = started(town, tmp_path, broker_url)
+    log = tmp_path / "sweep.log"
+    try:
+        deadline = time.monotonic() + 40
+        while town.seen(org).state != "whole":
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.2)
+        assert org.same()
+        # Whoever asks is served within seconds, not with the next round of a minute.
+        org.put(b"later")
+        town.ask(org)
+        asked = time.monotonic()
+        while org.lacking:
+            assert time.monotonic() - asked < 15, log.read_text()
+            time.sleep(0.2)
+        told = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(40) == 0
+        assert time.monotonic() - told < 20
+    finally:
+        process.kill()
+        process.wait(10)
+    assert BACKUP_SECRET not in log.read_text()
+    assert org.key.secret not in log.read_text()
