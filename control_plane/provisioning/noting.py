@@ -41,6 +41,7 @@ def _published(session: Session, run: Run, effect: Effect) -> Run:
 def _removed(session: Session, run: Run, _effect: Effect) -> Run:
     """The store is empty: only now the data keys go, and with them every copy of the files, in any backup."""
     versions = storage.destroy(session, run.organisation_id)
+    storage.forget_mirror(session, run.organisation_id)
     if versions:
         facts = {"versions": versions}
         audit.record(session, "data_keys.destroyed", actor=SYSTEM, organisation_id=run.organisation_id, data=facts)

@@ -91,10 +91,16 @@ def remove_route(run: Run, _world: World) -> Effect:
     return Effect(changed=run.database.unpublish(run.organisation_id, run.fence))
 
 
-def remove_storage(run: Run, _world: World) -> Effect:
-    """Bucket, objects, keys and account are gone. It takes several bites: `Unavailable("removing")` is progress."""
+def remove_storage(run: Run, world: World) -> Effect:
+    """Bucket, objects, keys and account are gone, then the mirror's copy.
+
+    It takes several bites: `Unavailable("removing")` is progress.
+    """
     account, bucket = storage.account_name(run.organisation_id), storage.bucket_name(run.organisation_id)
-    return Effect(changed=run.store.remove(bucket, account, run.keyring.all[-1], run.fence))
+    removed = run.store.remove(bucket, account, run.keyring.all[-1], run.fence)
+    # Not before: a mirror whose store is still there would come back.
+    mirrored = world.remove_mirror(run.place, run.organisation_id)
+    return Effect(changed=removed or mirrored)
 
 
 def remove_slot(run: Run, _world: World) -> Effect:

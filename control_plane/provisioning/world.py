@@ -44,6 +44,12 @@ class World:
                 known = self._stores[cell.id] = cell.store, self.open_store(cell.store, cell.name)
             return known[1]
 
+    def remove_mirror(self, place: Place, organisation_id: UUID) -> bool:
+        """What the cell's mirror keeps of the organisation is gone; False where nothing was. See `storage`."""
+        with self._lock:
+            settings, _ = self._stores[place.cell_id]
+        return storage.remove_mirror(settings, self.vault, place.cell, organisation_id)
+
     def seals_of(self, session: Session, place: Place) -> Vault:
         """What seals secrets for a place's cell. It never changes."""
         with self._lock:
