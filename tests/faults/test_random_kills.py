@@ -6,11 +6,14 @@ from uuid import UUID
 
 import pytest
 
-from control_plane import organisations
+from control_plane import organisations, provisioning
 from control_plane.audit import SYSTEM
 from kit.db import transaction
 from kit.errors import Refusal
+from tests.provisioning.rotating import AT_ONCE
 from tests.world.house import House, Killed
+
+ROTATING = ("rotate_store_key", "rotate_data_key", "end_overlaps")
 
 
 class Reaper:
@@ -41,12 +44,17 @@ def work(house: House, reaper: Reaper, kills: int) -> None:
 def disturb(house: House, chance: random.Random, known: list[UUID]) -> None:
     """Somebody asks for something, whatever state it is in."""
     one = chance.choice(known)
-    action = chance.choice(["order", "order", "suspend", "resume", "read_only", "erase"])
+    action = chance.choice(["order", "order", "suspend", "resume", "read_only", "erase", *ROTATING])
     try:
         if action == "order":
             known.append(house.order())
         elif action == "erase":
             house.close_and_erase_now(one)
+        elif action == "end_overlaps":
+            provisioning.end_overlaps(house.engine, house.world, AT_ONCE)
+        elif action in ROTATING:
+            with transaction(house.engine) as session:
+                getattr(provisioning, action)(session, one, SYSTEM)
         else:
             change = getattr(organisations, action)
             options = {} if action == "resume" else {"reason": "a test of patience"}
@@ -75,6 +83,7 @@ def torment(house: House, kills: int, seed: int) -> list[UUID]:
 def check(house: House, known: list[UUID]) -> None:
     house.settle_for_good(*known, within=60)
     assert house.complaints(*known) == []
+    assert house.sql("select 1 from store_key where version > 1"), "keys rotated in the midst of it"
     assert {house.state(one) for one in known} <= {"live", "read_only", "suspended", "erased", "failed", "closing"}
 
 

@@ -314,7 +314,18 @@ class House:
             problems.append(f"{row.address} is still {row.state}")
         if row.state == "failed" and not row.failure:
             problems.append(f"{row.address} failed without a reason")
-        return problems
+        return problems + (self._key_complaints(organisation_id) if seen == WHOLE else [])
+
+    def _key_complaints(self, organisation_id: UUID) -> list[str]:
+        """The store holds exactly the keys that are not gone, and the one that is published among them."""
+        wanted = {key.key_id for key in self.keys(organisation_id).store if key.state != "gone"}
+        record, held = self.cell.inspect(organisation_id).record, self.stored(organisation_id).key_ids
+        published = record.store.get("key_id") if record else None
+        return (
+            []
+            if held == wanted and published in held
+            else [f"keys {held} held, {wanted} wanted, {published} published"]
+        )
 
     def _mails_twice(self) -> list[str]:
         keys = [mail.key for mail in self.sent]
