@@ -1,6 +1,7 @@
 """The world of the tests: PostgreSQL, Valkey, the browser and the whole product are real."""
 
 import itertools
+import logging
 import os
 import shutil
 import tempfile
@@ -28,6 +29,22 @@ from tests.world.servers import (
 
 TEMPLATE = "parvis_template"
 _numbers = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """What a test or the code under it sets on loggers ends with it: the next one's log is whole."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    levels = {
+        logger: logger.level for logger in root.manager.loggerDict.values() if isinstance(logger, logging.Logger)
+    }
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for logger in root.manager.loggerDict.values():
+        if isinstance(logger, logging.Logger) and logger.level != (before := levels.get(logger, logging.NOTSET)):
+            logger.setLevel(before)
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,10 @@ CURE = (
 
 @click.command()
 def up() -> None:
-    """Run the whole product in this folder until Ctrl C; PARVIS_PORT (8080) is its port, data stays in var/."""
+    """Run the whole product in this folder until Ctrl C; PARVIS_PORT (8080) is its port, data stays in var/.
+
+    With PARVIS_CEPH=1, a new installation keeps its files in a real Ceph of one node instead of in var/store/.
+    """
     from control_plane.embedded import up as run
 
     sys.exit(run())

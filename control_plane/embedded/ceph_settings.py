@@ -60,10 +60,6 @@ osd_op_num_shards = 2
 osd_op_num_threads_per_shard = 2
 osd_max_pg_log_entries = 500
 osd_min_pg_log_entries = 100
-# Newer versions measure a disk for seconds before it serves.
-osd_mclock_skip_benchmark = true
-# Gateways tell one another of every change, and wait for all: for one that was killed so many seconds, not thirty.
-osd_client_watch_timeout = 5
 bluestore_block_size = {size}
 bluestore_fsck_on_mkfs = false
 # Newer versions measure a disk for seconds before it serves.

@@ -3,6 +3,7 @@
 import re
 from typing import Annotated, Any
 
+from anyio import to_thread
 from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter
 from sqlalchemy.orm import Session
@@ -52,9 +53,12 @@ async def provide_once(request: ApiRequest, session: NamedDependency[Session], i
     return Once(session, vault_of(session), request.auth.id, key, mark)
 
 
-def provide_organisation(reference: FromPath[str], session: NamedDependency[Session]) -> Organisation:
-    """By id or address."""
-    return organisations.find(session, reference)
+async def provide_organisation(reference: FromPath[str], session: NamedDependency[Session]) -> Organisation:
+    """By id or address.
+
+    Waited for even when another dependency refuses meanwhile: the session is closed only when no thread uses it.
+    """
+    return await to_thread.run_sync(organisations.find, session, reference)
 
 
 async def provide_revision(organisation: NamedDependency[Organisation], if_match: IfMatch = None) -> int:

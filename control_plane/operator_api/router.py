@@ -64,7 +64,6 @@ PROVIDERS: dict[str, Any] = {
     "revision": provide_revision,
     "change": provide_change,
 }
-BLOCKING = {provide_organisation}
 
 
 @get("/openapi.json", media_type=MediaType.JSON, sync_to_thread=True, opt={"public": True})
@@ -99,10 +98,7 @@ def router(buckets: Buckets | None = None) -> Router:
         guards=[TokenWanted(buckets or Buckets())],
         before_request=check_request,
         middleware=[ShowAllowance(), OneTransaction()],
-        dependencies={
-            name: Provide(make, sync_to_thread=True) if make in BLOCKING else Provide(make)
-            for name, make in PROVIDERS.items()
-        },
+        dependencies={name: Provide(make) for name, make in PROVIDERS.items()},
         exception_handlers=problems.exception_handlers,
         request_class=ApiRequest,
         request_max_body_size=LARGEST_BODY,
