@@ -11,10 +11,10 @@ from litestar.response import Redirect
 
 from control_plane import identity
 from control_plane.portal.desk import Desk, environment_of, go, origin_of, requires
-from control_plane.portal.entries import Entries
 from kit.credentials import provisioning_uri, qr_svg, readable_secret, rp_id_of
 from kit.errors import Refusal, not_found
 from kit.interface import LOCALES, Form, field_errors, locale_of
+from kit.interface.entries import Entries
 from kit.web import host_of, request_id
 
 ANYBODY = [requires()]

@@ -15,9 +15,9 @@ from control_plane.identity import Permission
 from control_plane.organisations import Effects, Organisation
 from control_plane.portal.desk import Desk, go, requires
 from control_plane.portal.effects import effect_icon, effect_tone, effect_words
-from control_plane.portal.entries import Entries
 from kit.errors import Refusal, Refusals
 from kit.interface import N_, Form, field_errors, locale_of
+from kit.interface.entries import Entries
 
 
 @dataclass(frozen=True)

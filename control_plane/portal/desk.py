@@ -18,11 +18,11 @@ from control_plane import identity
 from control_plane.audit import Actor
 from control_plane.identity import Client, Permission, SignedIn, allows
 from control_plane.placement import Databases
-from control_plane.portal.entries import Entries
 from kit.credentials import cookie_name, session_cookie
 from kit.db import transaction, vault_of
 from kit.errors import Refusal, not_found
 from kit.interface import page
+from kit.interface.entries import Entries
 from kit.web import Csrf, client_ip, host_of, request_id
 
 AnyRequest = Request[Any, Any, Any]

@@ -13,10 +13,10 @@ from control_plane.audit import Filter
 from control_plane.identity import Permission
 from control_plane.organisations import Organisation
 from control_plane.portal.desk import Desk, requires
-from control_plane.portal.entries import PARIS, Entries
 from control_plane.portal.words import VERBS
 from kit.errors import Refusal
 from kit.interface import Form, field_errors, locale_of
+from kit.interface.entries import PARIS, Entries
 
 READERS = [requires(Permission.AUDIT_READ)]
 FILTERS = ("organisation", "verb", "actor", "since", "until")

@@ -13,9 +13,9 @@ from control_plane.catalogue import Entitlements, OfferView, Requirements, Terms
 from control_plane.identity import Permission
 from control_plane.portal.desk import Desk, go, requires
 from control_plane.portal.effects import FEATURES
-from control_plane.portal.entries import Entries
 from kit.errors import Refusal, Refusals, not_found
 from kit.interface import N_, Form, field_errors, locale_of
+from kit.interface.entries import Entries
 
 READERS = [requires(Permission.OFFERS_READ)]
 PUBLISHERS = [requires(Permission.OFFERS_PUBLISH)]

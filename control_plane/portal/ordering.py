@@ -9,9 +9,9 @@ from control_plane import catalogue, organisations, placement
 from control_plane.identity import Permission
 from control_plane.organisations import ENTITY_KINDS, NewOrganisation, Organisation
 from control_plane.portal.desk import Desk, go, requires
-from control_plane.portal.entries import Entries
 from kit.errors import Refusal, Refusals
 from kit.interface import N_, Form, field_errors, locale_of
+from kit.interface.entries import Entries
 
 SELLERS = [requires(Permission.ORGANISATIONS_CREATE)]
 

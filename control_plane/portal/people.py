@@ -11,11 +11,11 @@ from litestar.response import Redirect
 from control_plane import identity
 from control_plane.identity import Permission, Role
 from control_plane.portal.desk import Desk, go, requires
-from control_plane.portal.entries import Entries
 from control_plane.portal.once import show_once, shown_once
 from kit.db import vault_of
 from kit.errors import Refusal, Refusals
 from kit.interface import Form, field_errors, locale_of
+from kit.interface.entries import Entries
 
 OPERATORS = [requires(Permission.STAFF)]
 KEPT = "portal-password"

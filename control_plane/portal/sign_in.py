@@ -24,7 +24,6 @@ from control_plane.portal.desk import (
     signed_in_cookie,
     token_of,
 )
-from control_plane.portal.entries import Entries
 from kit.credentials import (
     clear_cookie,
     cookie_name,
@@ -37,6 +36,7 @@ from kit.credentials import (
 )
 from kit.errors import Refusal
 from kit.interface import Form, field_errors, locale_of, page
+from kit.interface.entries import Entries
 from kit.web import host_of
 
 CEREMONY = "portal-passkey"

@@ -11,10 +11,10 @@ from control_plane import organisations, provisioning, storage
 from control_plane.identity import Permission
 from control_plane.organisations import Organisation
 from control_plane.portal.desk import Desk, go, requires
-from control_plane.portal.entries import Entries
 from control_plane.portal.organisation import context
 from kit.errors import Refusal
 from kit.interface import Form, field_errors, locale_of
+from kit.interface.entries import Entries
 
 READERS = [requires(Permission.ORGANISATIONS_READ)]
 COMPARERS = [requires(Permission.OPERATIONS_ACT)]

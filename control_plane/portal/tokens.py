@@ -12,10 +12,10 @@ from litestar.response import Redirect
 from control_plane import identity
 from control_plane.identity import ApiToken, Permission, Scope
 from control_plane.portal.desk import Desk, go, requires
-from control_plane.portal.entries import Entries
 from control_plane.portal.once import show_once, shown_once
 from kit.errors import Refusal, Refusals
 from kit.interface import Form, field_errors, locale_of
+from kit.interface.entries import Entries
 
 OPERATORS = [requires(Permission.TOKENS)]
 SHOWN = "portal-token"

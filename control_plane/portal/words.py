@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from control_plane.portal.entries import PARIS
 from kit.interface import N_
+from kit.interface.entries import PARIS
 
 
 @dataclass(frozen=True)

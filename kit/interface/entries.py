@@ -47,7 +47,7 @@ class Entries:
 
     def values(self) -> dict[str, str]:
         """The entries as the form shows them again; passwords and codes are not kept."""
-        hidden = {"password", "new_password", "code", "csrf", "answer"}
+        hidden = {"password", "new_password", "code", "csrf", "answer", "client_secret"}
         return {name: given[-1] for name, given in self.fields.items() if given and name not in hidden}
 
     def day_end(self, name: str) -> datetime | None:
