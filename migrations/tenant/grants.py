@@ -23,5 +23,9 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "discard": ROWS,
     "tally": ROWS,
     "setting": ROWS,
+    "identity_link": ROWS,
+    "sso_flow": ROWS,
+    "sso_replay": ROWS,
+    "sso_trace": ROWS,
     "journal": APPEND,
 }

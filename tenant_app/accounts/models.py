@@ -40,7 +40,7 @@ credential = Table(
     Column("created_at", MOMENT, nullable=False),
 )
 
-# purpose: member; code while a second factor is awaited.
+# purpose: member; code while a second factor is awaited. way: how he proved himself, see `sessions.Way`.
 session = Table(
     "session",
     metadata,
@@ -50,6 +50,11 @@ session = Table(
     Column("purpose", String(20), nullable=False),
     Column("ip", String(45)),
     Column("agent", String(300)),
+    Column("way", String(12)),
+    Column("connection_id", Uuid),
+    Column("subject", String(255)),
+    Column("sso_session", String(255)),
+    Column("sso_data", JSONB),
     Column("verified_at", MOMENT),
     Column("seen_at", MOMENT, nullable=False),
     Column("expires_at", MOMENT, nullable=False),
@@ -88,4 +93,46 @@ tally = Table(
     metadata,
     Column("key", String(40), primary_key=True),
     Column("value", BigInteger, nullable=False),
+)
+
+# (connection, subject) is one person: the only key by which an identity provider names him.
+identity_link = Table(
+    "identity_link",
+    metadata,
+    Column("connection_id", Uuid, primary_key=True),
+    Column("subject", String(255), primary_key=True),
+    Column("principal_id", Uuid, nullable=False),
+    Column("created_at", MOMENT, nullable=False),
+    Column("used_at", MOMENT),
+)
+
+# A sign-in that is under way at an identity provider; only a hash of its name is kept.
+sso_flow = Table(
+    "sso_flow",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("connection_id", Uuid, nullable=False),
+    Column("data", JSONB, nullable=False),
+    Column("expires_at", MOMENT, nullable=False),
+)
+
+# What was used once and is still valid by its own time.
+sso_replay = Table(
+    "sso_replay",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("expires_at", MOMENT, nullable=False),
+)
+
+# What an identity provider said, what was checked, and what came of it.
+sso_trace = Table(
+    "sso_trace",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("connection_id", Uuid, nullable=False),
+    Column("purpose", String(12), nullable=False),
+    Column("outcome", String(60), nullable=False),
+    Column("principal_id", Uuid),
+    Column("data", JSONB, nullable=False),
+    Column("created_at", MOMENT, nullable=False),
 )
