@@ -26,14 +26,14 @@ def end_session(provider: Provider, client: Client, id_token: str | None, back_t
 
 
 async def check_logout_token(
-    provider: Provider, keys: Keys, client: Client, token: str, now: datetime, trail: list[Check] | None = None
+    provider: Provider, keys: Keys, client: Client, token: str, *, now: datetime, trail: list[Check] | None = None
 ) -> LogoutToken:
-    """Check what the provider posted to the back channel. Replay is the caller's to refuse, by `id` and `expires_at`."""
+    """Check what the provider posted to the back channel. Replay is the caller's to refuse: by `id`, until then."""
     raise NotImplementedError
 
 
 def check_logout_token_now(
-    provider: Provider, keys: Keys, client: Client, token: str, now: datetime, trail: list[Check] | None = None
+    provider: Provider, keys: Keys, client: Client, token: str, *, now: datetime, trail: list[Check] | None = None
 ) -> LogoutToken:
     """The same, for synchronous callers."""
     raise NotImplementedError

@@ -29,10 +29,10 @@ async def finish(
     keys: Keys,
     client: Client,
     begun: Begun,
+    *,
     query: Mapping[str, str],
     now: datetime,
     trail: list[Check] | None = None,
-    *,
     wanted: Collection[str] = ("email",),
 ) -> Claims:
     """Check the answer, trade its code for an ID token, check that.
@@ -48,10 +48,10 @@ def finish_now(
     keys: Keys,
     client: Client,
     begun: Begun,
+    *,
     query: Mapping[str, str],
     now: datetime,
     trail: list[Check] | None = None,
-    *,
     wanted: Collection[str] = ("email",),
 ) -> Claims:
     """The same, for synchronous callers."""
