@@ -27,5 +27,10 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "sso_flow": ROWS,
     "sso_replay": ROWS,
     "sso_trace": ROWS,
+    "scim_user": ROWS,
+    "scim_group": ROWS,
+    "scim_group_member": ROWS,
+    "scim_removal": ROWS,
+    "scim_event": APPEND,
     "journal": APPEND,
 }
