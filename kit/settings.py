@@ -15,6 +15,7 @@ from kit.vault import Vault
 
 PREFIX = "PARVIS_"
 SHORTEST_TOKEN = 20
+DNS_PORT = 53
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 SUFFIX = re.compile(r"(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
 T = TypeVar("T")
@@ -67,6 +68,22 @@ def _read(
         return parse(given)
     except (ValueError, OSError, binascii.Error) as error:
         raise SettingError(PREFIX + name, show(given), expected) from error
+
+
+def _yes_or_no(value: str) -> bool:
+    if value.lower() not in {"1", "yes", "0", "no"}:
+        raise ValueError(value)
+    return value.lower() in {"1", "yes"}
+
+
+def _allow_private_fetch(env: Mapping[str, str]) -> bool:
+    return _read(
+        env,
+        "ALLOW_PRIVATE_FETCH",
+        "1 to fetch what identity providers publish in private networks and without TLS too, 0 not to",
+        _yes_or_no,
+        default="0",
+    )
 
 
 def _url_of(*schemes: str, path: bool = True) -> Callable[[str], str]:
@@ -124,6 +141,28 @@ def _site_url(env: Mapping[str, str]) -> str:
         _url_of("http", "https", path=False),
         default="http://parvis.localhost:8080",
         show=without_password,
+    )
+
+
+def _resolvers(value: str) -> tuple[tuple[str, int], ...]:
+    """Name servers as address and port; 53 unless told. An IPv6 address with a port stands in brackets."""
+    found = []
+    for item in (part.strip() for part in value.split(",")):
+        if not item:
+            continue
+        bare = item.count(":") > 1 and not item.startswith("[")
+        parts = urlsplit(f"//[{item}]" if bare else f"//{item}")
+        found.append((str(ipaddress.ip_address(parts.hostname or "")), parts.port or DNS_PORT))
+    return tuple(found)
+
+
+def _dns_resolvers(env: Mapping[str, str]) -> tuple[tuple[str, int], ...]:
+    return _read(
+        env,
+        "DNS_RESOLVERS",
+        "IP addresses of name servers separated by commas, each with :port if that is not 53",
+        _resolvers,
+        default=",",
     )
 
 
@@ -212,7 +251,10 @@ def workspace_url(site_url: str, suffix: str, address: str) -> str:
 
 @dataclass(frozen=True)
 class ControlPlaneSettings:
-    """What the control plane's processes need to know; addresses carry no trailing slash."""
+    """What the control plane's processes need to know; addresses carry no trailing slash.
+
+    `dns_resolvers` are asked for proofs of domains; without any, those of the machine.
+    """
 
     database_url: str
     broker_url: str
@@ -226,6 +268,8 @@ class ControlPlaneSettings:
     store_key_days: int
     trusted_edges: frozenset[str]
     log_level: str
+    allow_private_fetch: bool = False
+    dns_resolvers: tuple[tuple[str, int], ...] = ()
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
@@ -261,6 +305,8 @@ class ControlPlaneSettings:
             ),
             trusted_edges=_trusted_edges(env),
             log_level=log_level(env),
+            allow_private_fetch=_allow_private_fetch(env),
+            dns_resolvers=_dns_resolvers(env),
         )
 
     def workspace_url(self, address: str) -> str:
@@ -281,6 +327,7 @@ class CellSettings:
     workspace_suffix: str
     trusted_edges: frozenset[str]
     log_level: str
+    allow_private_fetch: bool = False
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
@@ -292,6 +339,7 @@ class CellSettings:
             workspace_suffix=_workspace_suffix(env),
             trusted_edges=_trusted_edges(env),
             log_level=log_level(env),
+            allow_private_fetch=_allow_private_fetch(env),
         )
 
     def workspace_url(self, address: str) -> str:

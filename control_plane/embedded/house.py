@@ -19,7 +19,10 @@ from kit.settings import SettingError
 DEFAULT_PORT = 8080
 LARGE_LOG = 10_000_000
 FILES_HOST = "parvis-files.localhost"
-PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "PARVIS_LOG_LEVEL", "PARVIS_MAIL_FROM", "SSL_CERT_FILE")
+PASSED_ON = (
+    *("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SSL_CERT_FILE"),
+    *("PARVIS_LOG_LEVEL", "PARVIS_MAIL_FROM", "PARVIS_DNS_RESOLVERS"),
+)
 STAFF_EMAIL = "operator@parvis.localhost"
 
 
@@ -198,4 +201,6 @@ def environment(house: House, *, database: str, broker: str, smtp_port: int) -> 
         "PARVIS_SMTP_URL": f"smtp://127.0.0.1:{smtp_port}",
         "PARVIS_CELL_FILE": str(house.cell_file),
         "PARVIS_TRUSTED_EDGES": "127.0.0.1",
+        # An identity provider to try things with is likely to run on this machine.
+        "PARVIS_ALLOW_PRIVATE_FETCH": "1",
     }

@@ -1,15 +1,11 @@
 """The way into a workspace: a mailed link or a finished sign-up, turned into a login ticket of 60 seconds."""
 
-import base64
 import contextlib
 import threading
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 from uuid import UUID
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from joserfc.jwk import OKPKey
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
@@ -23,14 +19,10 @@ from kit.db import transaction
 from kit.errors import Refusal, Unavailable
 from kit.settings import ControlPlaneSettings
 from kit.vault import Vault
-from tenant_app.contract import KeyPair, Purpose, mint
+from tenant_app.contract import KeyPair, Purpose, derived_key, mint
 
 ENTRY_VALID = timedelta(days=7)
 OPEN = frozenset({"live", "read_only"})
-
-
-def _plain(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def ticket_key(vault: Vault) -> KeyPair:
@@ -38,14 +30,7 @@ def ticket_key(vault: Vault) -> KeyPair:
 
     With the master key it rotates too: a ticket lives for 60 seconds, and the cells learn the new key by `announce`.
     """
-    return _pair(vault.derive("login-ticket"))
-
-
-def _pair(seed: bytes) -> KeyPair:
-    raw = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    public = {"kty": "OKP", "crv": "Ed25519", "x": _plain(raw)}
-    kid = OKPKey.import_key(dict(public)).thumbprint()
-    return KeyPair(kid=kid, private={**public, "d": _plain(seed)}, public=public)
+    return derived_key(vault.derive("login-ticket"))
 
 
 class Doors:
@@ -91,7 +76,7 @@ def retire_ticket_keys(engine: Engine, databases: Databases, vault: Vault) -> in
 
     Not in their first day: another process may have been told of a new master key before this one.
     """
-    kept = [_pair(seed).kid for seed in vault.derivations("login-ticket")]
+    kept = [derived_key(seed).kid for seed in vault.derivations("login-ticket")]
     with transaction(engine) as session:
         found = [databases.get(session, one.id) for cell in placement.cells(session) for one in cell.databases]
     retired = 0

@@ -1,6 +1,18 @@
 """What the control plane may import of the tenant app: the record, the ticket, the usage report, and their storage."""
 
 from tenant_app.contract.database import CellDatabase
+from tenant_app.contract.identity import (
+    ConnectionKind,
+    Identity,
+    MemberRole,
+    ScimToken,
+    SignInConnection,
+    SignInPolicy,
+    Stage,
+    identity_as_json,
+    identity_from,
+    seal_purpose,
+)
 from tenant_app.contract.records import (
     Check,
     Health,
@@ -13,24 +25,36 @@ from tenant_app.contract.records import (
     Usage,
     slot_name,
 )
-from tenant_app.contract.tickets import KeyPair, Purpose, Ticket, check, mint, new_key
+from tenant_app.contract.tickets import KeyPair, Purpose, Ticket, check, console_key, derived_key, mint, new_key
 
 __all__ = [
     "CellDatabase",
     "Check",
+    "ConnectionKind",
     "Health",
+    "Identity",
     "Inspection",
     "Inventory",
     "KeyPair",
+    "MemberRole",
     "Owner",
     "Purpose",
+    "ScimToken",
+    "SignInConnection",
+    "SignInPolicy",
+    "Stage",
     "State",
     "TenantRecord",
     "Ticket",
     "Upgraded",
     "Usage",
     "check",
+    "console_key",
+    "derived_key",
+    "identity_as_json",
+    "identity_from",
     "mint",
     "new_key",
+    "seal_purpose",
     "slot_name",
 ]

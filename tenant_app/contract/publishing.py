@@ -1,6 +1,7 @@
 """The directory: what the tenant app is told about each organisation, and what it tells back."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -9,12 +10,13 @@ from psycopg.types.json import Jsonb
 
 from kit.errors import Refusal, Unavailable
 from tenant_app.contract.connections import Connection
+from tenant_app.contract.identity import identity_as_json, identity_from
 from tenant_app.contract.records import TenantRecord, Usage, checked_hosts
 from tenant_app.contract.slots import Entry, enter
 
 COLUMNS = (
     *("organisation_id", "slot", "state", "name", "address", "locale", "offer", "site_url", "notice"),
-    *("trial_ends_at", "entitlements", "store", "generation", "fence"),
+    *("trial_ends_at", "entitlements", "store", "identity", "generation", "fence"),
 )
 _SET = ", ".join(f"{column} = excluded.{column}" for column in COLUMNS[1:])
 # `fence` moves with each lease; alone it is no news to the tenant app, so it wakes nobody.
@@ -46,20 +48,31 @@ from directory.usage where organisation_id = any(%s)
 
 def read(connection: Connection, organisation_id: UUID) -> TenantRecord | None:
     """The published record with its hosts."""
-    row = connection.execute(RECORD.encode(), [organisation_id]).fetchone()
+    with _this_release():
+        row = connection.execute(RECORD.encode(), [organisation_id]).fetchone()
     return None if row is None else from_row(row)
+
+
+@contextmanager
+def _this_release() -> Iterator[None]:
+    """A directory that lacks a column waits for its upgrade: then we try again."""
+    try:
+        yield
+    except psycopg.errors.UndefinedColumn as error:
+        raise Unavailable("cell_outdated", "the directory of this database is to be upgraded first") from error
 
 
 def from_row(row: Any) -> TenantRecord:
     """A record from a row of `COLUMNS` followed by its hosts."""
     *values, hosts = row
-    return TenantRecord(**dict(zip(COLUMNS, values, strict=True)), hosts=tuple(hosts))
+    named = dict(zip(COLUMNS, values, strict=True))
+    return TenantRecord(**named | {"identity": identity_from(named["identity"])}, hosts=tuple(hosts))
 
 
 def publish(connection: Connection, record: TenantRecord) -> bool:
     """Write the record and exactly its hosts. True if that changed anything. An older wish is refused as `fenced`."""
     hosts = checked_hosts(record.hosts)
-    with connection.pipeline():
+    with _this_release(), connection.pipeline():
         entry = Entry(connection, record.organisation_id, record.fence)
         published = connection.execute(RECORD.encode(), [record.organisation_id])
     if entry.slot() != record.slot:
@@ -83,7 +96,12 @@ def publish(connection: Connection, record: TenantRecord) -> bool:
 
 def _values(record: TenantRecord) -> list[Any]:
     plain = {column: getattr(record, column) for column in COLUMNS}
-    return list((plain | {"entitlements": Jsonb(record.entitlements), "store": Jsonb(record.store)}).values())
+    documents = {
+        "entitlements": Jsonb(record.entitlements),
+        "store": Jsonb(record.store),
+        "identity": Jsonb(identity_as_json(record.identity)),
+    }
+    return list((plain | documents).values())
 
 
 def unpublish(connection: Connection, organisation_id: UUID, fence: int) -> bool:
@@ -95,10 +113,8 @@ def unpublish(connection: Connection, organisation_id: UUID, fence: int) -> bool
 
 def usage(connection: Connection, organisation_ids: Iterable[UUID]) -> dict[UUID, Usage]:
     """What each of these workspaces last reported; those that never did are missing."""
-    try:
+    with _this_release():
         rows = connection.execute(USAGE, [list(organisation_ids)])
-    except psycopg.errors.UndefinedColumn as error:
-        raise Unavailable("cell_outdated", "the directory of this database is to be upgraded first") from error
     return {row[0]: Usage(**dict(zip(Usage.__struct_fields__, row, strict=True))) for row in rows}
 
 

@@ -8,6 +8,8 @@ from uuid import UUID
 import msgspec
 
 from kit.errors import Refusal
+from tenant_app.contract.identity import Identity
+from tenant_app.contract.values import Value
 
 SLOT_NAME = re.compile(r"slot_[0-9]{6}")
 HOST_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
@@ -15,16 +17,12 @@ HOST_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z
 State = Literal["live", "read_only", "suspended", "closing"]
 
 
-class Value(msgspec.Struct, frozen=True, kw_only=True):
-    """The base of all: immutable, made by naming its fields."""
-
-
 class TenantRecord(Value, frozen=True, kw_only=True):
     """Everything the tenant app needs to serve one organisation.
 
     `hosts` are exact names without a port. `store` is what the object store's client needs, its secret still sealed.
     `generation` counts the wishes of the control plane and `fence` its leases: an older one never overwrites a newer.
-    `database` names the cell database that holds the slot; the reader fills it in.
+    `identity` is how its people sign in. `database` names the cell database of the slot; the reader fills it in.
     """
 
     organisation_id: UUID
@@ -40,6 +38,7 @@ class TenantRecord(Value, frozen=True, kw_only=True):
     store: dict[str, Any] = msgspec.field(default_factory=dict)
     trial_ends_at: datetime | None = None
     notice: str | None = None
+    identity: Identity = Identity()
     generation: int = 1
     fence: int = 0
     database: str = ""

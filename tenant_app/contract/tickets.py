@@ -4,18 +4,22 @@ Signed with Ed25519 (RFC 8037, under the algorithm name of RFC 9864), good for 6
 host, one organisation, one principal, one purpose. Single use is the reader's part: it writes the ticket's id down.
 """
 
+import base64
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, get_args
 from uuid import UUID
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
 from kit.errors import Refusal
 from kit.ids import new_id
-from tenant_app.contract.records import Value
+from kit.vault import Vault
+from tenant_app.contract.values import Value
 
 Purpose = Literal["first_sign_in", "sign_up", "console", "support"]
 
@@ -58,6 +62,23 @@ def new_key() -> KeyPair:
         private={name: str(value) for name, value in key.as_dict(private=True).items()},
         public={name: str(value) for name, value in key.as_dict(private=False).items()},
     )
+
+
+def derived_key(seed: bytes) -> KeyPair:
+    """The key of this seed of 32 bytes: who can derive the seed has the key, and nobody needs to store it."""
+    raw = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    public = {"kty": "OKP", "crv": "Ed25519", "x": _plain(raw)}
+    kid = OKPKey.import_key(dict(public)).thumbprint()
+    return KeyPair(kid=kid, private={**public, "d": _plain(seed)}, public=public)
+
+
+def _plain(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def console_key(seals: Vault) -> KeyPair:
+    """The key by which a cell sends people to the organisation console: both sides derive it from the cell's seals."""
+    return derived_key(seals.derive("console-ticket"))
 
 
 def mint(

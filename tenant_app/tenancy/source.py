@@ -14,7 +14,7 @@ import asyncpg
 
 from kit import logs
 from kit.errors import Unavailable
-from tenant_app.contract import TenantRecord, slot_name
+from tenant_app.contract import TenantRecord, identity_from, slot_name
 from tenant_app.tenancy.connecting import connect
 from tenant_app.tenancy.heartbeat import Heartbeat
 from tenant_app.tenancy.query import Connection
@@ -28,7 +28,7 @@ STOP_SECONDS = 1.0
 VERSION = "select number from directory.version"
 CHANGED = """
 select c.organisation_id, c.number, t.slot, t.state, t.name, t.address, t.locale, t.offer, t.site_url, t.notice,
-       t.trial_ends_at, t.entitlements, t.store, t.generation, t.fence,
+       t.trial_ends_at, t.entitlements, t.store, t.identity, t.generation, t.fence,
        array(select h.host from directory.host h where h.organisation_id = c.organisation_id order by 1) as hosts
 from directory.change c left join directory.tenant t on t.organisation_id = c.organisation_id
 where c.number > $1
@@ -156,5 +156,6 @@ class Source:
             organisation_id=row["organisation_id"],
             hosts=tuple(row["hosts"]),
             database=self.name,
+            identity=identity_from(row["identity"]),
             **{field: row[field] for field in FIELDS},
         )

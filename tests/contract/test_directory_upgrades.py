@@ -1,13 +1,14 @@
 """The directory that exists is brought to the newest shape, with its rights, while it is read."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
 
 from kit.errors import Unavailable
 from migrations import cell as cell_schema
+from tenant_app.contract import Identity
 from tests.world.cells import Cell, fresh_database
 
 BEAT = "insert into directory.heartbeat (process, version) values ('probe', 7) on conflict (process) do nothing"
@@ -18,6 +19,8 @@ def older(postgres: str) -> Iterator[Cell]:
     """A database as the release before left it."""
     with fresh_database(postgres) as url:
         cell = Cell(url)
+        cell.tenant()
+        cell.sql("alter table directory.tenant drop column identity")
         cell.sql("alter table directory.heartbeat drop column version")
         for column in ("store_bytes", "store_objects", "orphans", "missing", "reconciled_at"):
             cell.sql(f"alter table directory.usage drop column {column}")
@@ -33,17 +36,26 @@ def as_app(cell: Cell, statement: str) -> None:
 
 
 def test_an_older_directory_gets_its_columns_and_its_rights_once(older: Cell) -> None:
-    record = older.tenant()
-    older.sql("insert into directory.usage (organisation_id, storage_bytes) values (%s, 42)", record.organisation_id)
-    with pytest.raises(Unavailable, match="cell_outdated"):
-        older.database.usage([record.organisation_id])
+    ((organisation_id,),) = older.sql("select organisation_id from directory.tenant")
+    older.sql("insert into directory.usage (organisation_id, storage_bytes) values (%s, 42)", organisation_id)
+    asked: list[Callable[[], object]] = [
+        lambda: older.database.usage([organisation_id]),
+        lambda: older.database.inspect(organisation_id),
+        older.tenant,
+    ]
+    for ask in asked:
+        with pytest.raises(Unavailable, match="cell_outdated"):
+            ask()
     with pytest.raises(psycopg.errors.UndefinedColumn):
         as_app(older, BEAT)
     assert older.database.upgrade_directory()
     assert not older.database.upgrade_directory()
     as_app(older, BEAT)
     as_app(older, "delete from directory.heartbeat")
-    told = older.database.usage([record.organisation_id])[record.organisation_id]
+    record = older.database.inspect(organisation_id).record
+    assert record is not None
+    assert record.identity == Identity()
+    told = older.database.usage([organisation_id])[organisation_id]
     assert (told.storage_bytes, told.store_bytes, told.orphans, told.reconciled_at) == (42, None, 0, None)
     assert older.sql("select version_num from directory.alembic_version") == [(cell_schema.versions()[0],)]
     assert [check.name for check in older.database.verify() if not check.ok] == []

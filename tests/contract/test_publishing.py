@@ -9,7 +9,29 @@ import psycopg
 import pytest
 
 from kit.errors import Refusal, Unavailable
+from tenant_app.contract import Identity, ScimToken, SignInConnection, SignInPolicy
 from tests.world.cells import Cell
+
+SET_UP = Identity(
+    connections=(
+        SignInConnection(
+            id=uuid4(),
+            kind="saml",
+            name="Entra ID",
+            stage="enforced",
+            domains=("acme.example",),
+            attributes={"email": "mail"},
+            roles={"chiefs": "administrator"},
+            otherwise=None,
+            settings={"entity_id": "https://idp.example", "keys": [{"certificate": "AA==", "key_sealed": "x.y"}]},
+            reverts_at=datetime(2027, 1, 1, 12, tzinfo=UTC),
+        ),
+    ),
+    domains=("acme.example",),
+    policy=SignInPolicy(session_seconds=3600, networks=("192.0.2.0/24",), break_glass=(uuid4(), uuid4())),
+    scim_tokens=(ScimToken(id=uuid4(), sha256="00" * 32, expires_at=datetime(2027, 1, 1, tzinfo=UTC)),),
+    brake_percent=5,
+)
 
 
 def test_a_record_reads_back_as_it_was_published(cell: Cell) -> None:
@@ -19,6 +41,7 @@ def test_a_record_reads_back_as_it_was_published(cell: Cell) -> None:
         store={"bucket": "x", "secret": "sealed"},
         trial_ends_at=datetime(2027, 1, 1, tzinfo=UTC),
         notice="Closing soon",
+        identity=SET_UP,
         locale="en",
     )
     expected = msgspec.structs.replace(record, database="", hosts=("a.example.org", "b.example.org"))
