@@ -19,6 +19,7 @@ from tenant_app.accounts.models import setting, tally
 from tenant_app.accounts.outbox import chore_later, mail_later
 from tenant_app.accounts.passwords import hashed, set_password
 from tenant_app.accounts.people import Person, add, by_email, by_id, checked_name, lock_seats, normal_email
+from tenant_app.accounts.seats import kind_of, require_seats
 from tenant_app.accounts.sessions import close_others
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "desk",
     "fields",
     "hashed",
+    "kind_of",
     "lock_seats",
     "mail_later",
     "normal_email",
@@ -50,6 +52,7 @@ __all__ = [
     "person",
     "record",
     "refused_form",
+    "require_seats",
     "require_session",
     "set_password",
     "setting",

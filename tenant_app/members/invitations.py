@@ -17,16 +17,18 @@ from tenant_app.accounts import (
     add,
     checked_name,
     chore_later,
+    kind_of,
     lock_seats,
     mail_later,
     normal_email,
     note,
     person,
     record,
+    require_seats,
 )
 from tenant_app.interface import Role
 from tenant_app.members.models import invitation
-from tenant_app.members.service import checked_role, kind_of, person_rows, require_seats
+from tenant_app.members.service import checked_role, person_rows
 from tenant_app.spaces import admit, managed_by
 from tenant_app.tenancy import Connection, Q, TenantRecord
 

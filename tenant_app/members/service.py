@@ -12,17 +12,16 @@ from tenant_app.accounts import (
     by_id,
     chore_later,
     close_others,
+    kind_of,
     lock_seats,
     note,
     person,
+    require_seats,
 )
 from tenant_app.interface import Role
-from tenant_app.members.models import invitation
-from tenant_app.tenancy import Connection, Q, TenantRecord
+from tenant_app.tenancy import Connection, Q
 
 NOW = func.now()
-MEMBER = "m"
-GUEST = "g"
 
 
 class Count(msgspec.Struct, frozen=True):
@@ -48,15 +47,6 @@ EVERYBODY = Q(
     ).limit(5000),
     Person,
 )
-SEATED = Q(
-    select(func.count().label("n")).where(person.c.kind == bindparam("kind"), person.c.disabled_at.is_(None)), Count
-)
-INVITED = Q(
-    select(func.count().label("n")).where(
-        invitation.c.kind == bindparam("kind"), invitation.c.accepted_at.is_(None), invitation.c.expires_at > NOW
-    ),
-    Count,
-)
 OWNERS = Q(
     select(func.count().label("n")).where(
         person.c.role == int(Role.OWNER), person.c.disabled_at.is_(None), person.c.id != bindparam("but")
@@ -70,31 +60,10 @@ DISABLE = Q(update(person).where(person.c.id == bindparam("of")).values(disabled
 ENABLE = Q(update(person).where(person.c.id == bindparam("of")).values(disabled_at=None))
 
 
-def kind_of(role: int) -> str:
-    """Guests and members are counted apart."""
-    return GUEST if role == Role.GUEST else MEMBER
-
-
 async def everybody(conn: Connection) -> list[Person]:
     """All people, the deactivated last."""
     found: list[Person] = await EVERYBODY.all(conn)
     return found
-
-
-async def require_seats(conn: Connection, record: TenantRecord, kind: str, more: int) -> None:
-    """Refuse when `more` people of this kind would pass what the offer includes. Call under the seats' lock."""
-    most = record.entitlements.get("guests" if kind == GUEST else "members")
-    if most is None:
-        return
-    taken = (await SEATED.one(conn, kind=kind)).n + (await INVITED.one(conn, kind=kind)).n
-    if taken + more <= int(most):
-        return
-    message = (
-        "Your offer includes {most} guests; {taken} are here or invited. Take one out, or ask for a larger offer."
-        if kind == GUEST
-        else "Your offer includes {most} members; {taken} are here or invited. Take one out, or ask for a larger offer."
-    )
-    raise Refusal("seats_limit", message, field="emails", status=409, most=int(most), taken=taken)
 
 
 def checked_role(desk: Desk, role: int) -> int:
