@@ -24,7 +24,10 @@ PAIR = re.compile(
 )
 BEARER = re.compile(r"\b(?P<scheme>bearer|basic)\s+[\w.~+/=-]{6,}", re.IGNORECASE)
 OUR_TOKEN = re.compile(r"\b(?P<start>pv_[A-Za-z0-9]+)_[\w-]{8,}")
-NOISY = ("botocore", "httpx", "httpcore", "urllib3", "asyncio", "celery.utils", "kombu", "amqp", "alembic", "mail.log")
+NOISY = (
+    *("botocore", "httpx", "httpx2", "httpcore", "httpcore2", "urllib3"),
+    *("asyncio", "celery.utils", "kombu", "amqp", "alembic", "mail.log"),
+)
 
 Event = MutableMapping[str, Any]
 
