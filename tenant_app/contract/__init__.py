@@ -13,6 +13,7 @@ from tenant_app.contract.identity import (
     identity_from,
     seal_purpose,
 )
+from tenant_app.contract.people import Person, PersonRole, Trace
 from tenant_app.contract.records import (
     Check,
     Health,
@@ -38,6 +39,8 @@ __all__ = [
     "KeyPair",
     "MemberRole",
     "Owner",
+    "Person",
+    "PersonRole",
     "Purpose",
     "ScimToken",
     "SignInConnection",
@@ -46,6 +49,7 @@ __all__ = [
     "State",
     "TenantRecord",
     "Ticket",
+    "Trace",
     "Upgraded",
     "Usage",
     "check",

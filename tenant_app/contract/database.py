@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -11,8 +11,19 @@ import sqlalchemy.exc
 
 from kit.errors import Unavailable
 from migrations.tenant import CompiledSchema, compiled
-from tenant_app.contract import asking, connections, drift, preparation, publishing, slots, verification, watching
+from tenant_app.contract import (
+    asking,
+    connections,
+    drift,
+    people,
+    preparation,
+    publishing,
+    slots,
+    verification,
+    watching,
+)
 from tenant_app.contract.connections import Connection
+from tenant_app.contract.people import Person, Trace
 from tenant_app.contract.records import Check, Health, Inspection, Inventory, Owner, TenantRecord, Upgraded, Usage
 from tenant_app.contract.upgrading import Upgrading
 
@@ -133,6 +144,40 @@ class CellDatabase:
     def usage(self, organisation_ids: Iterable[UUID]) -> dict[UUID, Usage]:
         """What these workspaces last reported."""
         return self._run(lambda connection: publishing.usage(connection, organisation_ids))
+
+    def person(self, organisation_id: UUID, principal_id: UUID) -> Person | None:
+        """One of the workspace's people; None for whom it does not know."""
+        return self._run(lambda connection: people.person(connection, organisation_id, principal_id))
+
+    def people(
+        self, organisation_id: UUID, *, query: str | None = None, after: UUID | None = None, limit: int = 50
+    ) -> list[Person]:
+        """A page of the workspace's people by name; `after` is the last one of the page before."""
+        return self._run(
+            lambda connection: people.people(connection, organisation_id, query=query, after=after, limit=limit)
+        )
+
+    def set_role(self, organisation_id: UUID, principal_id: UUID, role: str) -> Person:
+        """Give somebody another role; the last owner keeps his."""
+        return self._run(lambda connection: people.set_role(connection, organisation_id, principal_id, role))
+
+    def set_active(self, organisation_id: UUID, principal_id: UUID, active: bool) -> Person:
+        """Let somebody in again, or end his sessions and keep him out; never the last owner."""
+        return self._run(lambda connection: people.set_active(connection, organisation_id, principal_id, active))
+
+    def traces(self, organisation_id: UUID, connection_id: UUID, limit: int = 20) -> list[Trace]:
+        """What the latest sign-ins and test runs of a connection went through."""
+        return self._run(lambda connection: people.traces(connection, organisation_id, connection_id, limit))
+
+    def last_success(
+        self, organisation_id: UUID, connection_id: UUID, since: datetime, *, administrator: bool
+    ) -> datetime | None:
+        """When, from `since` on, an administrator last came in by a connection; or a test run of it last succeeded."""
+        return self._run(
+            lambda connection: people.last_success(
+                connection, organisation_id, connection_id, since, administrator=administrator
+            )
+        )
 
     def ask_reconciliation(self, organisation_id: UUID) -> bool:
         """The worker compares the workspace's books with its store now; until it has, `reconciled_at` is None.

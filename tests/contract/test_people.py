@@ -1,0 +1,161 @@
+"""The console's look at people, and its changes: as the slot's own role, by the workspace's own rules."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from psycopg.types.json import Jsonb
+
+from kit.errors import Refusal
+from tenant_app.contract import TenantRecord
+from tests.world.cells import Cell
+
+
+def add(cell: Cell, record: TenantRecord, name: str, role: int = 1) -> UUID:
+    made = uuid4()
+    kind = "g" if role == 0 else "m"
+    cell.sql(
+        f"insert into {record.slot}.principal (id, kind, name, email, role) values (%s, %s, %s, %s, %s)",
+        *(made, kind, name, f"{name.lower()}@acme.example", role),
+    )
+    return made
+
+
+def trace(
+    cell: Cell, record: TenantRecord, connection_id: UUID, who: UUID | None, purpose: str, *, refusal: str | None = None
+) -> None:
+    data = {"checks": [], "result": {"action": "refused" if refusal else "signed_in"}, "refusal": refusal}
+    cell.sql(
+        f"insert into {record.slot}.sso_trace (id, connection_id, purpose, outcome, principal_id, data)"
+        " values (%s, %s, %s, %s, %s, %s)",
+        *(uuid4(), connection_id, purpose, refusal or "ok", who, Jsonb(data)),
+    )
+
+
+def test_people_are_read_page_by_page_and_found_by_a_part_of_their_name(cell: Cell) -> None:
+    record = cell.tenant()
+    for name in ("Zoe", "adele", "Émile", "Bob_1"):
+        add(cell, record, name)
+    ask = lambda **more: [one.name for one in cell.database.people(record.organisation_id, **more)]  # noqa: E731
+    everybody = ask()
+    first = cell.database.people(record.organisation_id, limit=2)
+    assert [*[one.name for one in first], *ask(after=first[-1].id)] == everybody
+    assert len(everybody) == 5
+    assert ask(query="OB_") == ["Bob_1"]
+    assert ask(query="%") == []
+
+
+def test_a_person_is_told_with_his_factors(cell: Cell) -> None:
+    record = cell.tenant()
+    bob = add(cell, record, "Bob", 2)
+    found = cell.database.person(record.organisation_id, bob)
+    assert found is not None
+    assert (found.role, found.active, found.second_factor, found.passkeys) == ("administrator", True, False, 0)
+    for kind in ("p", "k", "k"):
+        cell.sql(
+            f"insert into {record.slot}.credential (id, principal_id, kind) values (%s, %s, %s)", uuid4(), bob, kind
+        )
+    found = cell.database.person(record.organisation_id, bob)
+    assert found is not None
+    assert (found.second_factor, found.passkeys) == (True, 2)
+    assert cell.database.person(record.organisation_id, uuid4()) is None
+
+
+def test_the_last_owner_can_neither_be_demoted_nor_sent_away(cell: Cell) -> None:
+    record = cell.tenant()
+    owner, of = record.organisation_id, record.organisation_id
+    for change in (
+        lambda: cell.database.set_role(of, owner, "administrator"),
+        lambda: cell.database.set_active(of, owner, False),
+    ):
+        with pytest.raises(Refusal) as refusal:
+            change()
+        assert (refusal.value.code, refusal.value.status) == ("last_owner", 409)
+    second = add(cell, record, "Bob", 1)
+    assert cell.database.set_role(of, second, "owner").role == "owner"
+    assert cell.database.set_role(of, owner, "member").role == "member"
+
+
+def test_who_is_sent_away_loses_his_sessions_and_the_journal_tells(cell: Cell) -> None:
+    record = cell.tenant()
+    bob = add(cell, record, "Bob")
+    cell.sql(
+        f"insert into {record.slot}.session (hash, id, principal_id, expires_at) values ('x', %s, %s, now())",
+        uuid4(),
+        bob,
+    )
+    assert not cell.database.set_active(record.organisation_id, bob, False).active
+    assert cell.sql(f"select count(*) from {record.slot}.session") == [(0,)]
+    assert cell.database.set_active(record.organisation_id, bob, True).active
+    verbs = [
+        row[0] for row in cell.sql(f"select verb from {record.slot}.journal where object_id = %s order by id", bob)
+    ]
+    assert verbs == ["member.deactivated", "member.reactivated"]
+
+
+def test_a_seat_is_counted_before_it_is_taken(cell: Cell) -> None:
+    record = cell.tenant(entitlements={"members": 1, "guests": 5})
+    guest = add(cell, record, "Gil", 0)
+    with pytest.raises(Refusal) as refusal:
+        cell.database.set_role(record.organisation_id, guest, "member")
+    assert refusal.value.code == "seats_limit"
+
+
+def test_unknown_people_and_roles_are_refused(cell: Cell) -> None:
+    record = cell.tenant()
+    of = record.organisation_id
+    cases: dict[str, Callable[[], object]] = {
+        "role_unknown": lambda: cell.database.set_role(of, of, "emperor"),
+        "person_unknown": lambda: cell.database.set_role(of, uuid4(), "member"),
+        "workspace_missing": lambda: cell.database.people(uuid4()),
+    }
+    for code, ask in cases.items():
+        with pytest.raises(Refusal) as refusal:
+            ask()
+        assert refusal.value.code == code
+
+
+def test_nobody_of_a_neighbour_is_reached(cell: Cell) -> None:
+    mine, theirs = cell.tenant(), cell.tenant()
+    bob = add(cell, theirs, "Bob")
+    assert cell.database.person(mine.organisation_id, bob) is None
+    with pytest.raises(Refusal, match="no such person"):
+        cell.database.set_active(mine.organisation_id, bob, False)
+    # The control: without its role the same statement would reach him.
+    with psycopg.connect(cell.admin_url) as connection:
+        assert connection.execute(f"select 1 from {theirs.slot}.principal where id = %s".encode(), [bob]).fetchone()
+
+
+def test_traces_tell_who_came_in_and_what_went_wrong(cell: Cell) -> None:
+    record, of = cell.tenant(), uuid4()
+    administrator, member = add(cell, record, "Ada", 2), add(cell, record, "Bob")
+    since = datetime.now(UTC) - timedelta(hours=1)
+
+    def last(*, administrator: bool) -> datetime | None:
+        return cell.database.last_success(record.organisation_id, of, since, administrator=administrator)
+
+    trace(cell, record, of, None, "test", refusal="saml_audience")
+    trace(cell, record, of, member, "sign_in")
+    trace(cell, record, uuid4(), administrator, "sign_in")
+    assert last(administrator=True) is None
+    assert last(administrator=False) is None
+    trace(cell, record, of, None, "test")
+    trace(cell, record, of, administrator, "sign_in")
+    assert last(administrator=True) is not None
+    assert last(administrator=False) is not None
+    found = cell.database.traces(record.organisation_id, of)
+    assert [one.purpose for one in found] == ["sign_in", "test", "sign_in", "test"]
+    assert found[-1].data["refusal"] == "saml_audience"
+    assert (
+        cell.database.last_success(record.organisation_id, of, datetime.now(UTC) + timedelta(1), administrator=True)
+        is None
+    )
+
+
+def test_a_slot_that_waits_for_its_upgrade_has_no_traces_yet(cell: Cell) -> None:
+    record = cell.tenant()
+    cell.sql(f"drop table {record.slot}.sso_trace")
+    assert cell.database.traces(record.organisation_id, uuid4()) == []
+    assert cell.database.last_success(record.organisation_id, uuid4(), datetime.now(UTC), administrator=True) is None
