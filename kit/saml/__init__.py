@@ -5,6 +5,7 @@ Only bytes that a signature covers are read, and only a key of the connection ma
 `Assertion.id` until `Assertion.not_on_or_after`.
 """
 
+from kit.saml.certificates import fingerprint, read_certificate
 from kit.saml.logout import answer_logout, ask_logout, check_logout_answer, check_logout_request, is_answer
 from kit.saml.metadata import metadata_of, read_metadata
 from kit.saml.model import (
@@ -33,8 +34,10 @@ __all__ = [
     "check_logout_answer",
     "check_logout_request",
     "check_response",
+    "fingerprint",
     "is_answer",
     "metadata_of",
     "new_id",
+    "read_certificate",
     "read_metadata",
 ]

@@ -63,6 +63,9 @@ class IdentityProvider:
     sso_binding: SsoBinding
     slo_url: str | None
     certificates: tuple[bytes, ...]
+    slo_binding: SsoBinding = "redirect"
+    # By its metadata: it refuses requests that are not signed.
+    wants_signed_requests: bool = False
 
 
 @dataclass(frozen=True)
