@@ -5,9 +5,9 @@ Only bytes that a signature covers are read, and only a key of the connection ma
 `Assertion.id` until `Assertion.not_on_or_after`.
 """
 
-from kit.saml.certificates import fingerprint, read_certificate
+from kit.saml.certificates import fingerprint, read_certificate, require_current
 from kit.saml.logout import answer_logout, ask_logout, check_logout_answer, check_logout_request, is_answer
-from kit.saml.metadata import metadata_of, read_metadata
+from kit.saml.metadata import metadata_of, read_metadata, usable
 from kit.saml.model import (
     Assertion,
     Form,
@@ -40,4 +40,6 @@ __all__ = [
     "new_id",
     "read_certificate",
     "read_metadata",
+    "require_current",
+    "usable",
 ]

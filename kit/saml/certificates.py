@@ -78,6 +78,11 @@ def current(ders: Sequence[bytes], now: dt.datetime, checks: Checks) -> list[x50
     return valid
 
 
+def require_current(ders: Sequence[bytes], now: dt.datetime) -> None:
+    """Refuse where none of them is valid at `now`: by such, nobody would ever get in."""
+    current(ders, now, Checks())
+
+
 def fingerprint(der: bytes) -> str:
     """What people compare: the first ten bytes of its SHA-256."""
     return hashlib.sha256(der).digest()[:10].hex(":").upper()
