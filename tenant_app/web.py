@@ -13,7 +13,7 @@ from kit.errors import Refusal
 from kit.interface import static_app, workspace_state_page
 from kit.settings import CellSettings
 from kit.web import Frame, client_ip, content_policy, exception_handlers, health_routes, host_of, problem, wants_page
-from tenant_app.accounts import Account, Entrance
+from tenant_app.accounts import Abroad, Account, Entrance, Proof, SingleLogout, SingleSignOn
 from tenant_app.drive import Drive, Home, Stores, Transfers, Trash
 from tenant_app.interface import answer_failure
 from tenant_app.members import Joining, Members
@@ -22,7 +22,7 @@ from tenant_app.tenancy import Directory, TenantRecord, admit, tenant
 
 # The rooms' routes. A room is served once it stands here.
 controllers: list[ControllerRouterHandler] = [Entrance, Account, Home, Members, Joining, Spaces, Drive]
-controllers += [Transfers, Trash]
+controllers += [Transfers, Trash, SingleSignOn, SingleLogout, Proof]
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", ""})
 HEALTH = frozenset({"/healthz", "/readyz"})
@@ -105,6 +105,7 @@ def create_app(settings: CellSettings, routes: list[ControllerRouterHandler] | N
     )
     rooms.state.directory = directory
     rooms.state.stores = stores
+    rooms.state.abroad = Abroad(allow_private=settings.allow_private_fetch)
     closed = Litestar([state_page], exception_handlers=exception_handlers(), logging_config=None, openapi_config=None)
 
     def policy() -> str:

@@ -10,6 +10,7 @@ from tenant_app.accounts.doorway import (
     outside,
     refused_form,
     signed_in,
+    to_provider,
     told,
 )
 from tenant_app.accounts.entrance import Entrance
@@ -19,17 +20,26 @@ from tenant_app.accounts.models import setting, tally
 from tenant_app.accounts.outbox import chore_later, mail_later
 from tenant_app.accounts.passwords import hashed, set_password
 from tenant_app.accounts.people import Person, add, by_email, by_id, checked_name, lock_seats, normal_email
+from tenant_app.accounts.policies import enforcing
+from tenant_app.accounts.proof import Proof
 from tenant_app.accounts.seats import kind_of, require_seats
-from tenant_app.accounts.sessions import close_others
+from tenant_app.accounts.sessions import Way, close_others
+from tenant_app.accounts.sso import Abroad, SingleSignOn
+from tenant_app.accounts.sso_out import SingleLogout
 
 __all__ = [
     "COOKIE",
+    "Abroad",
     "Account",
     "AnyRequest",
     "Desk",
     "Entrance",
     "Person",
+    "Proof",
     "Room",
+    "SingleLogout",
+    "SingleSignOn",
+    "Way",
     "add",
     "by_email",
     "by_id",
@@ -39,6 +49,7 @@ __all__ = [
     "connection",
     "csrf",
     "desk",
+    "enforcing",
     "fields",
     "hashed",
     "kind_of",
@@ -58,6 +69,7 @@ __all__ = [
     "setting",
     "signed_in",
     "tally",
+    "to_provider",
     "token_of",
     "told",
 ]

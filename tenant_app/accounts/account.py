@@ -20,11 +20,12 @@ from tenant_app.accounts.doorway import (
     host,
     origin,
     outside,
+    proven_again,
     refused_form,
-    signed_in,
     told,
 )
 from tenant_app.accounts.journal import note
+from tenant_app.accounts.sessions import Way
 from tenant_app.interface import Role, show
 from tenant_app.tenancy import seals
 
@@ -84,10 +85,20 @@ async def set_up_page(desk: Desk, form: Any = None, status: int = 200) -> Respon
     )
 
 
-async def renew_session(desk: Desk, to: str) -> Response[Any]:
-    """His rights changed: the old id ends, a new one begins."""
-    await sessions.close(desk.conn, desk.viewer.session_hash)
-    return await signed_in(desk.request, desk.conn, desk.viewer.id, to)
+async def renew_session(desk: Desk, to: str, way: Way | None = None) -> Response[Any]:
+    """His rights changed: the old id ends, a new one begins, by the stronger of both proofs."""
+    if way is None and desk.viewer.way is not None:
+        way = Way(desk.viewer.way)
+    return await proven_again(desk.request, desk.conn, desk.viewer, to, way)
+
+
+async def proof_of_new(desk: Desk, way: Way) -> Way | None:
+    """What a factor that is set up now proves: itself, unless a password alone stood before factors he has already.
+
+    Otherwise who knows a password could make himself a second factor. Ask before it is set up.
+    """
+    weak = desk.viewer.way not in sessions.STRONG
+    return None if weak and await credentials.second_factors(desk.conn, desk.viewer.id) else way
 
 
 async def choose_password(request: AnyRequest, sent: dict[str, str], *, first: bool) -> tuple[Desk, str]:
@@ -111,7 +122,7 @@ async def choose_password(request: AnyRequest, sent: dict[str, str], *, first: b
 class Account(Room):
     """For whoever is signed in."""
 
-    @get("/welcome", admits=Role.GUEST, unequipped=True)
+    @get("/welcome", admits=Role.GUEST, unequipped=True, weak="open")
     async def welcome(self, request: AnyRequest) -> Response[Any]:
         """Choose how to sign in from now on."""
         async with desk(request) as d:
@@ -119,7 +130,7 @@ class Account(Room):
                 return told("/", "welcome")
             return await set_up_page(d)
 
-    @post("/welcome", admits=Role.GUEST, unequipped=True, always=True, status_code=200)
+    @post("/welcome", admits=Role.GUEST, unequipped=True, weak="first", always=True, status_code=200)
     async def set_up(self, request: AnyRequest) -> Response[Any]:
         """By password."""
         sent = await fields(request)
@@ -180,18 +191,19 @@ class Account(Room):
             await sessions.close_others(d.conn, d.viewer.id, d.viewer.session_hash)
             return await renew_session(d, "/account?told=password")
 
-    @post("/account/passkeys/options", admits=Role.GUEST, unequipped=True, always=True, status_code=200,
+    @post("/account/passkeys/options", admits=Role.GUEST, unequipped=True, weak="first", always=True, status_code=200,
           media_type="application/json")  # fmt: skip
     async def passkey_options(self, request: AnyRequest) -> str:
         """What the browser needs to make a passkey."""
         async with desk(request) as d:
             return (await factors.ask_to_register(d.conn, d.tenant, d.viewer, host(request))).options
 
-    @post("/account/passkeys", admits=Role.GUEST, unequipped=True, always=True, status_code=200)
+    @post("/account/passkeys", admits=Role.GUEST, unequipped=True, weak="first", always=True, status_code=200)
     async def add_passkey(self, request: AnyRequest) -> Response[Any]:
         """Keep the one it made."""
         sent = await fields(request)
         async with desk(request) as d:
+            way = await proof_of_new(d, Way.PASSKEY)
             await factors.register(
                 d.conn,
                 d.viewer,
@@ -201,7 +213,7 @@ class Account(Room):
                 name=people.checked_name(sent.get("name", "") or "Passkey"),
             )
             to = "/account?told=passkey" if d.viewer.equipped else "/?told=welcome"
-            return await renew_session(d, to)
+            return await renew_session(d, to, way)
 
     @post("/account/passkeys/{key:uuid}/removal", admits=Role.GUEST, always=True, status_code=303)
     async def drop_passkey(self, request: AnyRequest, key: FromPath[UUID]) -> Response[Any]:
@@ -210,24 +222,25 @@ class Account(Room):
             await factors.drop(d.conn, d.viewer, key)
             return told("/account", "passkey_removed")
 
-    @get("/account/codes", admits=Role.GUEST)
+    @get("/account/codes", admits=Role.GUEST, weak="first")
     async def codes_page(self, request: AnyRequest) -> Response[Any]:
         """A fresh secret for an authenticator application."""
         async with desk(request) as d:
             return await codes_form(d, new_secret())
 
-    @post("/account/codes", admits=Role.GUEST, always=True, status_code=200)
+    @post("/account/codes", admits=Role.GUEST, weak="first", always=True, status_code=200)
     async def start_codes(self, request: AnyRequest) -> Response[Any]:
         """Ask for codes from now on."""
         sent = await fields(request)
         secret = sent.get("secret", "")
         async with desk(request) as d:
+            way = await proof_of_new(d, Way.CODE)
             try:
                 await factors.start_codes(d.conn, seals(request), d.viewer.id, secret, sent.get("code", ""))
             except Refusal as refusal:
                 keep = secret if factors.BASE32.fullmatch(secret) else new_secret()
                 return await codes_form(d, keep, refused_form(request, refusal, {}, d.viewer.locale), 422)
-            return await renew_session(d, "/account?told=codes")
+            return await renew_session(d, "/account?told=codes", way)
 
     @post("/account/codes/removal", admits=Role.GUEST, always=True, status_code=303)
     async def stop_codes(self, request: AnyRequest) -> Response[Any]:

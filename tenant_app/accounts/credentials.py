@@ -90,6 +90,11 @@ async def of(conn: Connection, person: UUID) -> list[Credential]:
     return found
 
 
+async def second_factors(conn: Connection, person: UUID) -> frozenset[str]:
+    """The kinds that are more than a password, of those he has."""
+    return frozenset(one.kind for one in await of(conn, person)) & {PASSKEY, CODES}
+
+
 async def one(conn: Connection, person: UUID, kind: str) -> Credential | None:
     """The latest of one kind, locked until the transaction ends."""
     found: Credential | None = await ONE.one(conn, person=person, kind=kind)

@@ -11,9 +11,9 @@ from litestar.handlers import BaseRouteHandler
 
 from kit.credentials import cookie_name
 from kit.errors import Refusal, not_found
-from kit.web import Csrf
+from kit.web import Csrf, client_ip
 from kit.web.csrf import SAFE
-from tenant_app.accounts import sessions
+from tenant_app.accounts import credentials, policies, sessions
 from tenant_app.interface import Role, Viewer
 from tenant_app.tenancy import Connection, TenantRecord, pool, read_only_refusal, tenant
 
@@ -82,15 +82,33 @@ async def desk(request: AnyRequest) -> AsyncIterator[Desk]:
     closed = None if not request.route_handler.opt.get("always") else False
     async with pool(request).transaction(record, read_only=closed) as conn:
         viewer = await sessions.authenticate(conn, token, touch=record.state == "live")
+        viewer = _still_in(request, record, viewer)
+        await _require_strength(request, record, conn, viewer)
         _admit(request, viewer, admits)
-        assert viewer is not None
         refuse_writes(request, record)
         yield Desk(request, record, conn, viewer)
 
 
-def _admit(request: AnyRequest, viewer: Viewer | None, admits: Role) -> None:
-    if viewer is None or viewer.purpose != sessions.MEMBER:
+def _still_in(request: AnyRequest, record: TenantRecord, viewer: Viewer | None) -> Viewer:
+    """The viewer, as long as the organisation's policies let this session go on."""
+    if viewer is None or viewer.purpose != sessions.MEMBER or not policies.holds(record, viewer):
         raise sign_in_needed()
+    policies.require_network(record, viewer.id, client_ip(request))
+    return viewer
+
+
+async def _require_strength(request: AnyRequest, record: TenantRecord, conn: Connection, viewer: Viewer) -> None:
+    """Where a second factor is required: `weak="open"` needs none, `weak="first"` is for who has none to show yet."""
+    if not policies.too_weak(record, viewer):
+        return
+    weak = request.route_handler.opt.get("weak")
+    if weak == "first" and await credentials.second_factors(conn, viewer.id):
+        weak = None
+    if weak is None:
+        raise policies.second_factor_needed()
+
+
+def _admit(request: AnyRequest, viewer: Viewer, admits: Role) -> None:
     if not viewer.equipped and not request.route_handler.opt.get("unequipped"):
         raise Refusal("set_up_needed", "Choose how you will sign in first.", status=401)
     if viewer.role < admits:

@@ -1,6 +1,8 @@
 """What handlers of this workspace share: form fields, addresses, the cookie, and the way back."""
 
-from typing import Any
+from typing import Any, Protocol
+from urllib.parse import quote
+from uuid import UUID
 
 from litestar import Controller, Request, Response
 from litestar.response import Redirect
@@ -10,10 +12,12 @@ from kit.credentials import clear_cookie, require_secure, session_cookie
 from kit.errors import Refusal, Refusals
 from kit.interface import Form, field_errors, locale_of
 from kit.web import client_ip, host_of
-from tenant_app.accounts import sessions
+from tenant_app.accounts import policies, sessions
 from tenant_app.accounts.desk import COOKIE, csrf
-from tenant_app.interface import door, spoken
-from tenant_app.tenancy import Connection
+from tenant_app.accounts.sessions import Origin, Way
+from tenant_app.contract import SignInConnection
+from tenant_app.interface import Viewer, door, spoken
+from tenant_app.tenancy import Connection, tenant
 
 AnyRequest = Request[Any, Any, Any]
 COOKIE_DAYS = 60 * 24 * 3600
@@ -66,20 +70,52 @@ def outside(request: AnyRequest, template: str, *, status: int = 200, **context:
     return door(request, template, status=status, csrf=csrf.token(request), **context)
 
 
-async def signed_in(request: AnyRequest, conn: Connection, person: Any, to: str) -> Response[Any]:
-    """A fresh session for this person, in a cookie, and on to `to`."""
-    require_secure(request.scope["scheme"], host(request))
-    token = await sessions.open_session(conn, person, ip=client_ip(request), agent=request.headers.get("user-agent"))
-    return _with_session(request, token, to)
+class Someone(Protocol):
+    """Whoever signs in."""
+
+    @property
+    def id(self) -> UUID:
+        """His id."""
+
+    @property
+    def email(self) -> str | None:
+        """Whose domain says who answers for him."""
 
 
-async def code_awaited(request: AnyRequest, conn: Connection, person: Any, to: str) -> Response[Any]:
+async def signed_in(
+    request: AnyRequest, conn: Connection, person: Someone, to: str, *, way: Way, origin: Origin | None = None
+) -> Response[Any]:
+    """A fresh session for this person, in a cookie, and on to `to`; a Refusal where policies admit no such way."""
+    return _with_session(request, await _opened(request, conn, person, way=way, origin=origin), to)
+
+
+async def code_awaited(request: AnyRequest, conn: Connection, person: Someone, to: str) -> Response[Any]:
     """The password held; a code is asked next."""
+    token = await _opened(request, conn, person, way=Way.PASSWORD, purpose=sessions.CODE)
+    return _with_session(request, token, f"/sign-in/code?next={quote(to, safe='')}" if to != "/" else "/sign-in/code")
+
+
+async def proven_again(
+    request: AnyRequest, conn: Connection, viewer: Viewer, to: str, way: Way | None
+) -> Response[Any]:
+    """The same session under another token, since its person's rights or proof changed."""
+    return _with_session(request, await sessions.renew(conn, viewer.session_hash, way), to)
+
+
+async def _opened(
+    request: AnyRequest,
+    conn: Connection,
+    person: Someone,
+    *,
+    way: Way,
+    purpose: str = sessions.MEMBER,
+    origin: Origin | None = None,
+) -> str:
     require_secure(request.scope["scheme"], host(request))
-    token = await sessions.open_session(
-        conn, person, purpose=sessions.CODE, ip=client_ip(request), agent=request.headers.get("user-agent")
-    )
-    return _with_session(request, token, f"/sign-in/code?next={to}" if to != "/" else "/sign-in/code")
+    ip = client_ip(request)
+    policies.require_way(tenant(request), person.id, person.email or "", way, ip)
+    agent = request.headers.get("user-agent")
+    return await sessions.open_session(conn, person.id, way=way, purpose=purpose, ip=ip, agent=agent, origin=origin)
 
 
 def _with_session(request: AnyRequest, token: str, to: str) -> Response[Any]:
@@ -93,6 +129,12 @@ def signed_out(request: AnyRequest, to: str) -> Response[Any]:
     response: Response[Any] = Redirect(to, status_code=303)
     response.set_cookie(clear_cookie(request.scope["scheme"], COOKIE))
     return response
+
+
+def to_provider(connection: SignInConnection, to: str) -> Response[Any]:
+    """Towards the identity provider, by a page of our own: a form's answer may not lead to another host."""
+    tail = f"?next={quote(to, safe='')}" if to != "/" else ""
+    return Redirect(f"/sign-in/with/{connection.id}{tail}", status_code=303)
 
 
 def told(path: str, what: str, **more: object) -> Response[Any]:

@@ -5,9 +5,9 @@ from typing import Any
 from uuid import UUID
 
 from litestar import Response, get, post
-from litestar.params import FromQuery
+from litestar.params import FromPath, FromQuery
 
-from kit.errors import Refusal, Refusals
+from kit.errors import Refusal, Refusals, not_found
 from kit.web import client_ip
 from tenant_app.accounts import factors, passwords, people, sessions
 from tenant_app.accounts.desk import connection, token_of
@@ -22,21 +22,26 @@ from tenant_app.accounts.doorway import (
     refused_form,
     signed_in,
     signed_out,
+    to_provider,
     way_on,
 )
 from tenant_app.accounts.journal import record as journal
+from tenant_app.accounts.people import Person
+from tenant_app.accounts.policies import enforcing, offered
+from tenant_app.accounts.sessions import Way
+from tenant_app.accounts.sso_out import way_out
 from tenant_app.interface import Viewer
 from tenant_app.tenancy import Connection, directory_of, seals, tenant, use_ticket
 
 ADMITTED = frozenset({"first_sign_in", "sign_up"})
 
 
-async def greet(request: AnyRequest, conn: Connection, person: UUID, to: str) -> Response[Any]:
-    """Signed in by password: on, or to the code first."""
-    if await factors.has_codes(conn, person):
+async def greet(request: AnyRequest, conn: Connection, person: Person, to: str, way: Way) -> Response[Any]:
+    """Signed in by password or by a mailed link: on, or to the code first."""
+    if await factors.has_codes(conn, person.id):
         return await code_awaited(request, conn, person, to)
-    await journal(conn, person, "account.signed_in", person, by="password")
-    return await signed_in(request, conn, person, to)
+    await journal(conn, person.id, "account.signed_in", person.id, by=str(way))
+    return await signed_in(request, conn, person, to, way=way)
 
 
 def _not_here() -> Refusal:
@@ -53,7 +58,21 @@ async def by_ticket(request: AnyRequest, ticket: str) -> Response[Any]:
         if person is None or person.disabled_at is not None:
             raise _not_here()
         await journal(conn, person.id, "account.signed_in", person.id, by="ticket")
-        return await signed_in(request, conn, person.id, "/")
+        return await signed_in(request, conn, person, "/", way=Way.TICKET)
+
+
+def door_page(
+    request: AnyRequest, to: str, refusal: Refusal | None = None, sent: dict[str, str] | None = None
+) -> Response[Any]:
+    """The door: a button for each identity provider that is open, a passkey, a password."""
+    return outside(
+        request,
+        "accounts/sign_in.html",
+        status=refusal.status if refusal else 200,
+        form=refused_form(request, refusal or Refusals([]), sent or {}),
+        to=to,
+        connections=offered(tenant(request)),
+    )
 
 
 class Entrance(Room):
@@ -72,22 +91,37 @@ class Entrance(Room):
     @get("/sign-in")
     async def sign_in_page(self, request: AnyRequest, next: FromQuery[str] = "/") -> Response[Any]:  # noqa: A002 - the address says so
         """The door."""
-        return outside(request, "accounts/sign_in.html", form=refused_form(request, Refusals([]), {}), to=way_on(next))
+        return door_page(request, way_on(next))
+
+    @get("/sign-in/with/{connection_id:uuid}")
+    async def with_provider(
+        self,
+        request: AnyRequest,
+        connection_id: FromPath[UUID],
+        next: FromQuery[str] = "/",  # noqa: A002 - the address says so
+    ) -> Response[Any]:
+        """On to the identity provider: a page in between, since a form's answer may not lead to another host."""
+        found = {one.id: one for one in offered(tenant(request))}.get(connection_id)
+        if found is None:
+            raise not_found()
+        return outside(request, "accounts/sso_with.html", provider=found, to=way_on(next))
 
     @post("/sign-in", status_code=200)
     async def sign_in(self, request: AnyRequest) -> Response[Any]:
         """E-mail and password."""
         sent = await fields(request)
         to = way_on(sent.get("next", "/"))
+        provider = enforcing(tenant(request), sent.get("email", ""))
+        if provider is not None and not sent.get("password"):
+            return to_provider(provider, to)
         try:
             person = await passwords.sign_in(
                 partial(connection, request), sent.get("email", ""), sent.get("password", ""), client_ip(request)
             )
         except Refusal as refusal:
-            form = refused_form(request, refusal, sent)
-            return outside(request, "accounts/sign_in.html", status=refusal.status, form=form, to=to)
+            return door_page(request, to, refusal, sent)
         async with connection(request) as (_, conn):
-            return await greet(request, conn, person.id, to)
+            return await greet(request, conn, person, to, Way.PASSWORD)
 
     @post("/sign-in/passkey/options", status_code=200, media_type="application/json")
     async def passkey_options(self, request: AnyRequest) -> str:
@@ -106,10 +140,11 @@ class Entrance(Room):
                     conn, sent.get("answer", ""), origin=origin(request), rp_id=host(request)
                 )
                 await journal(conn, person.id, "account.signed_in", person.id, by="passkey")
-                return await signed_in(request, conn, person.id, to)
+                return await signed_in(request, conn, person, to, way=Way.PASSKEY)
         except Refusal as refusal:
-            form = refused_form(request, refusal, {})
-            return outside(request, "accounts/sign_in.html", status=refusal.status, form=form, to=to)
+            # Who may not come in by this passkey reads why beside it.
+            shown = Refusal(refusal.code, refusal.message, field="passkey", status=refusal.status, **refusal.params)
+            return door_page(request, to, shown)
 
     @get("/sign-in/code")
     async def code_page(self, request: AnyRequest, next: FromQuery[str] = "/") -> Response[Any]:  # noqa: A002 - the address says so
@@ -132,7 +167,7 @@ class Entrance(Room):
                 await factors.check_code(conn, seals(request), viewer.id, sent.get("code", ""))
                 await sessions.close(conn, viewer.session_hash)
                 await journal(conn, viewer.id, "account.signed_in", viewer.id, by="code")
-                return await signed_in(request, conn, viewer.id, to)
+                return await signed_in(request, conn, viewer, to, way=Way.CODE)
         except Refusal as refusal:
             if refusal.field is None:
                 raise
@@ -178,16 +213,16 @@ class Entrance(Room):
             form = refused_form(request, refusal, {})
             return outside(request, "accounts/reset.html", status=422, form=form, token=token, email="")
         async with connection(request) as (_, conn):
-            return await greet(request, conn, person.id, "/")
+            return await greet(request, conn, person, "/", Way.LINK)
 
     @post("/sign-out", status_code=303)
     async def sign_out(self, request: AnyRequest) -> Response[Any]:
         """This session ends, on both sides."""
-        token = token_of(request)
+        token, to = token_of(request), "/sign-in"
         if token:
-            async with connection(request) as (_, conn):
-                await sessions.close(conn, sessions.digest(token))
-        return signed_out(request, "/sign-in")
+            async with connection(request) as (record, conn):
+                to = await way_out(conn, record, await sessions.close(conn, sessions.digest(token)))
+        return signed_out(request, to)
 
 
 async def waiting(request: AnyRequest, conn: Connection) -> Viewer:

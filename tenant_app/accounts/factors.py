@@ -28,7 +28,8 @@ CHALLENGES = 60
 BASE32 = re.compile(r"[A-Z2-7]{32}")
 
 
-def _refused() -> Refusal:
+def passkey_refused() -> Refusal:
+    """Unknown, not asked for, or not his: the same answer."""
     return Refusal("passkey_refused", "This passkey was not accepted. Try again, or use another way.", field="passkey")
 
 
@@ -39,7 +40,7 @@ def _challenge_in(answer: str) -> bytes:
         said = json.loads(base64.urlsafe_b64decode(client + "=" * (-len(client) % 4)))["challenge"]
         return base64.urlsafe_b64decode(said + "=" * (-len(said) % 4))
     except (ValueError, KeyError, TypeError) as error:
-        raise _refused() from error
+        raise passkey_refused() from error
 
 
 async def ask_to_register(conn: Connection, record: TenantRecord, viewer: Viewer, rp_id: str) -> Ceremony:
@@ -63,10 +64,10 @@ async def register(conn: Connection, viewer: Viewer, answer: str, *, origin: str
     """Keep the passkey that the browser made."""
     challenge = _challenge_in(answer)
     if not await attempts.redeem(conn, f"passkey of {viewer.id}", challenge.hex()):
-        raise _refused()
+        raise passkey_refused()
     made = verify_registration(answer, challenge=challenge, origin=origin, rp_id=rp_id)
     if await credentials.by_handle(conn, made.credential_id, credentials.PASSKEY) is not None:
-        raise _refused()
+        raise passkey_refused()
     kept = await credentials.add(
         conn,
         viewer.id,
@@ -94,10 +95,10 @@ async def sign_in(conn: Connection, answer: str, *, origin: str, rp_id: str) -> 
     """The person whose passkey solved our challenge, once."""
     challenge = _challenge_in(answer)
     if not await attempts.redeem(conn, "passkey sign-in", challenge.hex()):
-        raise _refused()
+        raise passkey_refused()
     stored = await credentials.by_handle(conn, credential_id_of(answer), credentials.PASSKEY)
     if stored is None or stored.public_key is None:
-        raise _refused()
+        raise passkey_refused()
     count = verify_authentication(
         answer,
         challenge=challenge,
@@ -108,7 +109,7 @@ async def sign_in(conn: Connection, answer: str, *, origin: str, rp_id: str) -> 
     )
     person = await people.by_id(conn, stored.principal_id)
     if person is None or person.disabled_at is not None:
-        raise _refused()
+        raise passkey_refused()
     await credentials.used(conn, stored.id, count)
     return person
 

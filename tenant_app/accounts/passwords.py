@@ -14,7 +14,7 @@ from kit.credentials import (
     verify_password_async,
 )
 from kit.errors import Refusal
-from tenant_app.accounts import attempts, credentials, people, sessions
+from tenant_app.accounts import attempts, credentials, people, policies, sessions
 from tenant_app.accounts.attempts import CLIENT_TRIES, PASSWORD_TRIES, PAUSE_MINUTES
 from tenant_app.accounts.journal import record as journal
 from tenant_app.accounts.outbox import mail_later
@@ -53,7 +53,7 @@ def wrong(left: int) -> Refusal:
 async def sign_in(open_tenant: Open, email: str, password: str, ip: str) -> Person:
     """The person behind e-mail and password. The try is committed before the password is looked at."""
     email = normal_email(email)
-    async with open_tenant() as (_, conn):
+    async with open_tenant() as (record, conn):
         client = await attempts.count(conn, "client", ip, allowed=CLIENT_TRIES)
         tries = await attempts.count(conn, "password", email, allowed=PASSWORD_TRIES)
         person = await people.by_email(conn, email)
@@ -61,7 +61,13 @@ async def sign_in(open_tenant: Open, email: str, password: str, ip: str) -> Pers
     if client.count > CLIENT_TRIES or tries.count > PASSWORD_TRIES:
         raise paused()
     matches = await verify_password_async(stored.secret if stored else None, password)
-    if person is None or stored is None or not matches or person.disabled_at is not None:
+    if not matches or (person is not None and person.disabled_at is not None):
+        person = None
+    provider = policies.enforcing(record, email)
+    if provider is not None and (person is None or person.id not in record.identity.policy.break_glass):
+        # Right or wrong, known or unknown: the same answer.
+        raise policies.by_organisation(provider)
+    if person is None or stored is None:
         raise wrong(PASSWORD_TRIES - tries.count)
     fresh = await hash_password_async(password) if needs_rehash(stored.secret or "") else None
     async with open_tenant() as (_, conn):

@@ -1,14 +1,29 @@
 """Sessions: only a hash is stored, an id never survives a change of rights, and each request asks anew."""
 
 from datetime import datetime
+from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Interval, and_, bindparam, case, delete, exists, func, insert, literal_column, select, update
+from sqlalchemy import (
+    Interval,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
 from kit.credentials import new_token, token_hash
 from kit.ids import new_id
-from tenant_app.accounts.models import credential, principal, session
+from tenant_app.accounts.models import MOMENT, credential, principal, session
 from tenant_app.interface import Viewer
 from tenant_app.tenancy import Connection, Q
 
@@ -19,6 +34,40 @@ MINUTE = literal_column("interval '1 minute'", Interval)
 
 MEMBER = "member"
 CODE = "code"
+
+
+class Way(StrEnum):
+    """How the person of a session proved himself. A session from before this was written down has none."""
+
+    PASSWORD = "password"  # noqa: S105 - a way
+    CODE = "code"
+    PASSKEY = "passkey"
+    SSO = "sso"
+    TICKET = "ticket"
+    LINK = "link"
+
+
+# More than something one knows, or a mailbox one reads.
+STRONG = frozenset({Way.CODE, Way.PASSKEY, Way.SSO})
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Which sign-in at an identity provider a session comes from, and what it takes to end it there."""
+
+    connection_id: UUID
+    subject: str
+    session: str | None = None
+    data: dict[str, Any] | None = None
+    until: datetime | None = None
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """A session that has ended here, as far as its identity provider may want to know."""
+
+    connection_id: UUID | None
+    subject: str | None
+    sso_session: str | None
+    sso_data: dict[str, Any] | None
 
 
 class OpenSession(msgspec.Struct, frozen=True):
@@ -40,6 +89,10 @@ BY_HASH = Q(
         session.c.hash.label("session_hash"),
         session.c.purpose,
         session.c.verified_at,
+        session.c.way,
+        session.c.connection_id,
+        (NOW - session.c.created_at).label("age"),
+        (NOW - session.c.seen_at).label("idle"),
         (session.c.seen_at < NOW - MINUTE).label("stale"),
         principal.c.id,
         principal.c.name,
@@ -47,10 +100,12 @@ BY_HASH = Q(
         principal.c.role,
         principal.c.locale,
         principal.c.tz,
-        exists()
-        .where(credential.c.principal_id == principal.c.id, credential.c.kind.in_(("p", "k")))
-        .correlate(principal)
-        .label("equipped"),
+        or_(
+            session.c.way == Way.SSO,
+            exists()
+            .where(credential.c.principal_id == principal.c.id, credential.c.kind.in_(("p", "k")))
+            .correlate(principal),
+        ).label("equipped"),
     )
     .join_from(session, principal, principal.c.id == session.c.principal_id)
     .where(session.c.hash == bindparam("hash"), ALIVE, principal.c.disabled_at.is_(None)),
@@ -66,11 +121,25 @@ OPEN = Q(
         purpose=bindparam("purpose"),
         ip=bindparam("ip"),
         agent=bindparam("agent"),
+        way=bindparam("way"),
+        connection_id=bindparam("connection_id"),
+        subject=bindparam("subject"),
+        sso_session=bindparam("sso_session"),
+        sso_data=bindparam("sso_data"),
         verified_at=NOW,
         seen_at=NOW,
         created_at=NOW,
-        expires_at=NOW + case((bindparam("purpose_again") == CODE, AWAITING_CODE), else_=ABSOLUTE),
+        # Of two moments the earlier; one that is not known counts for nothing.
+        expires_at=func.least(
+            NOW + case((bindparam("purpose_again") == CODE, AWAITING_CODE), else_=ABSOLUTE),
+            bindparam("until", type_=MOMENT),
+        ),
     )
+)
+RENEW = Q(
+    update(session)
+    .where(session.c.hash == bindparam("of"))
+    .values(hash=bindparam("hash"), id=bindparam("id"), way=bindparam("way"), verified_at=NOW, seen_at=NOW)
 )
 OF_PERSON = Q(
     select(session.c.id, session.c.ip, session.c.agent, session.c.seen_at, session.c.created_at)
@@ -78,7 +147,16 @@ OF_PERSON = Q(
     .order_by(session.c.seen_at.desc()),
     OpenSession,
 )
-CLOSE = Q(delete(session).where(session.c.hash == bindparam("of")))
+CLOSE = Q(
+    delete(session)
+    .where(session.c.hash == bindparam("of"))
+    .returning(session.c.connection_id, session.c.subject, session.c.sso_session, session.c.sso_data),
+    Ended,
+)
+_of_connection = delete(session).where(session.c.connection_id == bindparam("connection_id"))
+CLOSE_SUBJECT = Q(_of_connection.where(session.c.subject == bindparam("subject")))
+CLOSE_UNNAMED = Q(_of_connection.where(session.c.subject == bindparam("subject"), session.c.sso_session.is_(None)))
+CLOSE_NAMED = Q(_of_connection.where(session.c.sso_session == func.any(bindparam("named"))))
 REVOKE = Q(
     delete(session)
     .where(session.c.id == bindparam("of"), session.c.principal_id == bindparam("person"))
@@ -105,7 +183,14 @@ async def authenticate(conn: Connection, token: str, *, touch: bool = True) -> V
 
 
 async def open_session(
-    conn: Connection, person: UUID, *, purpose: str = MEMBER, ip: str | None, agent: str | None
+    conn: Connection,
+    person: UUID,
+    *,
+    way: Way,
+    purpose: str = MEMBER,
+    ip: str | None,
+    agent: str | None,
+    origin: Origin | None = None,
 ) -> str:
     """A new session for this person; the answer is its token, for the cookie alone."""
     token = new_token()
@@ -119,6 +204,12 @@ async def open_session(
         purpose_again=purpose,
         ip=ip,
         agent=(agent or "")[:300] or None,
+        way=way,
+        connection_id=origin.connection_id if origin else None,
+        subject=origin.subject if origin else None,
+        sso_session=origin.session if origin else None,
+        sso_data=origin.data if origin else None,
+        until=origin.until if origin else None,
     )
     if purpose == MEMBER:
         await TOUCH_PERSON.run(conn, of=person)
@@ -131,9 +222,31 @@ async def sessions_of(conn: Connection, person: UUID) -> list[OpenSession]:
     return found
 
 
-async def close(conn: Connection, session_hash: str) -> None:
+async def renew(conn: Connection, session_hash: str, way: Way | None) -> str:
+    """The same session under a new token, proven now in this way; the old token is void. Its end does not move."""
+    token = new_token()
+    await RENEW.run(conn, of=session_hash, hash=digest(token), id=new_id(), way=way)
+    return token
+
+
+async def close(conn: Connection, session_hash: str) -> Ended | None:
     """This session ends."""
-    await CLOSE.run(conn, of=session_hash)
+    ended: Ended | None = await CLOSE.one(conn, of=session_hash)
+    return ended
+
+
+async def close_by_provider(
+    conn: Connection, connection_id: UUID, subject: str | None, sessions: tuple[str, ...]
+) -> int:
+    """An identity provider ends its sessions: the named ones, or all of the subject where none is named.
+
+    Sessions of the subject whose provider gave them no name end with any.
+    """
+    ended = await CLOSE_NAMED.run(conn, connection_id=connection_id, named=list(sessions)) if sessions else 0
+    if subject:
+        rest = CLOSE_UNNAMED if sessions else CLOSE_SUBJECT
+        ended += await rest.run(conn, connection_id=connection_id, subject=subject)
+    return ended
 
 
 async def revoke(conn: Connection, person: UUID, session_id: UUID) -> bool:

@@ -14,7 +14,8 @@ from tenant_app.tenancy import tenant
 AnyRequest = Request[Any, Any, Any]
 SIGN_IN = "/sign-in"
 SET_UP = "/welcome"
-DOORS = {"sign_in_needed": SIGN_IN, "set_up_needed": SET_UP}
+CONFIRM = "/confirm"
+DOORS = {"sign_in_needed": SIGN_IN, "set_up_needed": SET_UP, "second_factor_needed": CONFIRM}
 
 
 class Bytes(int):

@@ -1,6 +1,6 @@
 """Who looks: a person, what he may do here, and the session he came with."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum
 from uuid import UUID
 
@@ -23,6 +23,10 @@ class Viewer(msgspec.Struct, frozen=True):
     session_hash: str
     purpose: str
     verified_at: datetime | None
+    way: str | None
+    connection_id: UUID | None
+    age: timedelta
+    idle: timedelta
     stale: bool
     id: UUID
     name: str

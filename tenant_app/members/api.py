@@ -12,15 +12,18 @@ from tenant_app.accounts import (
     AnyRequest,
     Desk,
     Room,
+    Way,
     by_id,
     connection,
     csrf,
     desk,
+    enforcing,
     fields,
     origin,
     outside,
     refused_form,
     signed_in,
+    to_provider,
     told,
 )
 from tenant_app.interface import Role, show
@@ -150,7 +153,13 @@ class Joining(Room):
                 made = await invitations.accept(
                     conn, record, token, sent.get("name", ""), locale_of(request, record.locale)
                 )
-                return await signed_in(request, conn, made, "/welcome")
+                person = await by_id(conn, made)
+                assert person is not None
+                # Whom his organisation's identity provider answers for is here now, and comes in by that.
+                provider = enforcing(record, person.email or "")
+                if provider is not None:
+                    return to_provider(provider, "/")
+                return await signed_in(request, conn, person, "/welcome", way=Way.LINK)
         except Refusal as refusal:
             if refusal.field is None:
                 return outside(request, "members/invitation_void.html", status=refusal.status)

@@ -23,7 +23,16 @@ def handlers() -> list[tuple[str, str, dict[str, Any]]]:
 
 
 def unsafe_routes() -> list[tuple[str, str]]:
-    return [(method, path) for method, path, _ in handlers() if method not in ("GET", "HEAD")]
+    """Writes that a session's cookie authorises.
+
+    What other sites and servers send us proves itself: answers of identity providers by signature and flow, a directory
+    by its token. Neither looks at a cookie.
+    """
+    return [
+        (method, path)
+        for method, path, opt in handlers()
+        if method not in ("GET", "HEAD") and "foreign" not in opt and not path.startswith("/scim/")
+    ]
 
 
 def fill(path: str) -> str:

@@ -1,0 +1,120 @@
+"""One SAML connection in our own terms: who we are to it, whom it trusts, and what its assertions say of a person."""
+
+import base64
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
+
+from kit import saml
+from kit.errors import Refusal
+from kit.vault import Vault
+from tenant_app.accounts.sso_people import Said
+from tenant_app.accounts.sso_traces import Trail
+from tenant_app.contract import SignInConnection, seal_purpose
+
+CLAIMS = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims"
+# What providers call things when nobody said otherwise: plain names, Microsoft's, and the LDAP ones.
+USUAL = {
+    "email": ("email", "mail", "emailaddress", f"{CLAIMS}/emailaddress", "urn:oid:0.9.2342.19200300.100.1.3"),
+    "name": (
+        *("displayName", "name", "cn", "urn:oid:2.16.840.1.113730.3.1.241"),
+        "http://schemas.microsoft.com/identity/claims/displayname",
+    ),
+    "given_name": ("givenName", "given_name", f"{CLAIMS}/givenname", "urn:oid:2.5.4.42"),
+    "family_name": ("sn", "surname", "family_name", f"{CLAIMS}/surname", "urn:oid:2.5.4.4"),
+    "groups": ("groups", "memberOf", "http://schemas.microsoft.com/ws/2008/06/identity/claims/groups"),
+}
+TRANSIENT = ":transient"
+EMAIL_FORMAT = ":emailAddress"
+MOST_GROUPS = 500
+
+
+@lru_cache(maxsize=512)
+def _private(plain: str) -> RSAPrivateKey:
+    pem = plain.startswith("-----BEGIN")
+    key: Any = (
+        load_pem_private_key(plain.encode(), None) if pem else load_der_private_key(base64.b64decode(plain), None)
+    )
+    assert isinstance(key, RSAPrivateKey)
+    return key
+
+
+@lru_cache(maxsize=512)
+def _key(seals: Vault, connection_id: UUID, certificate: str, sealed: str) -> saml.Key:
+    # Opening and reading an RSA key costs more than checking a response: each is read once.
+    return saml.Key(base64.b64decode(certificate), _private(seals.open(sealed, seal_purpose(connection_id))))
+
+
+def service_provider(connection: SignInConnection, origin: str, seals: Vault) -> saml.ServiceProvider:
+    """Ourselves for this connection, at this workspace's address."""
+    base = f"{origin}/saml/{connection.id}"
+    keys = connection.settings.get("keys", ())
+    return saml.ServiceProvider(
+        entity_id=f"{base}/metadata",
+        acs_url=f"{base}/acs",
+        slo_url=f"{base}/slo",
+        keys=tuple(_key(seals, connection.id, one["certificate"], one["key_sealed"]) for one in keys),
+    )
+
+
+def identity_provider(connection: SignInConnection) -> saml.IdentityProvider:
+    """Whom it trusts: keys come from the record, never from a message."""
+    told = connection.settings
+    return saml.IdentityProvider(
+        entity_id=told["entity_id"],
+        sso_url=told["sso_url"],
+        sso_binding="post" if told.get("sso_binding") == "post" else "redirect",
+        slo_url=told.get("slo_url"),
+        certificates=tuple(base64.b64decode(one) for one in told.get("certificates", ())),
+    )
+
+
+def said(connection: SignInConnection, assertion: saml.Assertion, trail: Trail) -> Said:
+    """What an assertion says of a person; a Refusal where it names nobody for good."""
+    mapped = tuple(connection.attributes.values())
+    usual = () if mapped else tuple(name for names in USUAL.values() for name in names)
+    trail.claimed(assertion.subject, assertion.attributes, (*mapped, *usual))
+    subject = _subject(connection, assertion, trail)
+    email = _first(connection, assertion, "email")
+    if not email and "email" not in connection.attributes and (assertion.subject_format or "").endswith(EMAIL_FORMAT):
+        email = assertion.subject
+    index = assertion.session_index
+    return Said(
+        subject=subject,
+        email=email,
+        name=_first(connection, assertion, "name")
+        or f"{_first(connection, assertion, 'given_name')} {_first(connection, assertion, 'family_name')}".strip(),
+        groups=_values(connection, assertion, "groups")[:MOST_GROUPS],
+        session=index[:255] if index else None,
+        data={"name_id": assertion.subject, "format": assertion.subject_format, "index": index},
+        until=assertion.session_not_on_or_after,
+    )
+
+
+def _subject(connection: SignInConnection, assertion: saml.Assertion, trail: Trail) -> str:
+    """The key of trust: the NameID, or the attribute that the connection names instead."""
+    named = connection.attributes.get("subject")
+    if named:
+        return next(iter(assertion.attributes.get(named, ())), "")
+    lasting = not (assertion.subject_format or "").endswith(TRANSIENT)
+    if not trail.checked("name_id_format", lasting, assertion.subject_format or "", "a persistent NameID"):
+        raise Refusal(
+            "saml_name_id_transient",
+            "{provider} sent a NameID that changes at each sign-in (transient). Choose a persistent one or the e-mail"
+            " address there.",
+            status=403,
+            provider=connection.name,
+        )
+    return assertion.subject
+
+
+def _values(connection: SignInConnection, assertion: saml.Assertion, ours: str) -> tuple[str, ...]:
+    names = (connection.attributes[ours],) if ours in connection.attributes else USUAL[ours]
+    return next((found for name in names if (found := assertion.attributes.get(name))), ())
+
+
+def _first(connection: SignInConnection, assertion: saml.Assertion, ours: str) -> str:
+    return next(iter(_values(connection, assertion, ours)), "")
