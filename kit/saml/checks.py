@@ -11,8 +11,9 @@ LONGEST = 300
 
 def shown(value: object) -> str:
     """What came from outside, as a person may see it: on one line, and not endless."""
-    text = " ".join(str(value).split())
-    text = "".join(c if c.isprintable() else "�" for c in text)
+    text = str(value)
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else " " for c in text)
     return text if len(text) <= LONGEST else text[:LONGEST] + "…"
 
 
@@ -26,11 +27,13 @@ class Checks:
 
     def __init__(self, trail: list[Check] | None = None) -> None:
         self.trail: list[Check] = [] if trail is None else trail
+        self._noted = set(self.trail)
 
     def need(self, name: str, ok: bool, seen: object = "", wanted: object = "") -> None:
         """Go on where `ok`; else refuse."""
         check = Check(name, ok, shown(seen), shown(wanted))
-        if check not in self.trail:
+        if check not in self._noted:
+            self._noted.add(check)
             self.trail.append(check)
         if not ok:
             raise refusal(name, seen, wanted)

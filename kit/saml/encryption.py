@@ -1,7 +1,7 @@
 """Opening encrypted assertions: RSA-OAEP for the key, AES for the data. Called for signed bytes only.
 
 AES-CBC says by its errors whether a guess at its padding was right. So the caller has verified a signature over the
-encrypted bytes before, and all that fails here fails alike.
+encrypted bytes before: nobody but the provider can make us decrypt anything.
 """
 
 import base64

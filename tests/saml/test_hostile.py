@@ -1,0 +1,44 @@
+"""Every hostile response is refused, and by the check that is there for it."""
+
+import datetime as dt
+
+import pytest
+
+from kit.checking import Check
+from kit.errors import Refusal
+from kit.saml import Assertion, check_response
+from kit.saml.words import WORDS
+from tests.saml.corpus import corpus
+from tests.saml.forge import Given
+from tests.saml.hostile import Hostile
+
+CORPUS = corpus()
+
+
+def checked(given: Given, trail: list[Check] | None = None) -> Assertion:
+    return check_response(
+        given.sp,
+        given.idp,
+        given.encoded,
+        request_id=given.request_id,
+        allow_unsolicited=given.allow_unsolicited,
+        now=dt.datetime.now(dt.UTC),
+        trail=trail,
+    )
+
+
+@pytest.mark.parametrize("case", CORPUS, ids=lambda case: case.title)
+def test_a_hostile_response_is_refused_by_the_check_expected(case: Hostile) -> None:
+    trail: list[Check] = []
+    with pytest.raises(Refusal) as refused:
+        checked(case.make(), trail)
+    assert refused.value.code.removeprefix("saml_") in case.checks
+    assert [check.ok for check in trail] == [True] * (len(trail) - 1) + [False]
+    assert f"saml_{trail[-1].name}" == refused.value.code
+    assert "{" not in str(refused.value)
+
+
+def test_there_are_enough_of_them_and_no_two_are_named_alike() -> None:
+    assert len(CORPUS) >= 200
+    assert len({case.title for case in CORPUS}) == len(CORPUS)
+    assert {name for case in CORPUS for name in case.checks} <= set(WORDS)
