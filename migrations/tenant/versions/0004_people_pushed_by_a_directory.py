@@ -3,7 +3,8 @@
 Expand only: the release before neither reads nor writes these tables.
 
 A user of the directory is a person of the workspace: `scim_user.id` is his `principal.id`, and `active` is what the
-directory wants; whether he is let in stands at the person. The keys are the names as they are compared: case folded.
+directory wants, `admitted` what followed from that and his groups the last time; whether he is let in stands at the
+person. The keys are the names as they are compared: case folded.
 `scim_removal` counts removals for the brake and holds those that wait. `scim_event.id` is a UUIDv7, so its primary key
 is the order in which events are shown.
 """
@@ -36,6 +37,7 @@ def upgrade() -> None:
         sa.Column("key", ascii_text(1024), nullable=False, unique=True),
         sa.Column("external_id", ascii_text(255)),
         sa.Column("active", sa.Boolean, nullable=False, server_default=sa.true()),
+        sa.Column("admitted", sa.Boolean, nullable=False, server_default=sa.true()),
         sa.Column("data", JSONB, nullable=False),
         sa.Column("version", sa.Integer, nullable=False, server_default="1"),
         moment("created_at", now=True),
