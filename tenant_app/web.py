@@ -17,12 +17,13 @@ from tenant_app.accounts import Abroad, Account, Entrance, Proof, SingleLogout, 
 from tenant_app.drive import Drive, Home, Stores, Transfers, Trash
 from tenant_app.interface import answer_failure
 from tenant_app.members import Joining, Members
+from tenant_app.scim import Provisioning
 from tenant_app.spaces import Spaces
 from tenant_app.tenancy import Directory, TenantRecord, admit, tenant
 
 # The rooms' routes. A room is served once it stands here.
 controllers: list[ControllerRouterHandler] = [Entrance, Account, Home, Members, Joining, Spaces, Drive]
-controllers += [Transfers, Trash, SingleSignOn, SingleLogout, Proof]
+controllers += [Transfers, Trash, SingleSignOn, SingleLogout, Proof, Provisioning]
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", ""})
 HEALTH = frozenset({"/healthz", "/readyz"})

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from control_plane.web import make_app
 from kit.settings import CellSettings, ControlPlaneSettings
+from tenant_app.scim.pushing import directory
 from tenant_app.web import create_app
 
 # What Litestar answers by itself, from the route table alone.
@@ -53,7 +54,7 @@ def routes(app: Litestar) -> dict[str, HTTPRouteHandler | None]:
 
 
 def access(handler: HTTPRouteHandler | None) -> str:
-    """Whom the handler says it lets in: a scope, a permission, a role, `staff`, or `public`."""
+    """Whom the handler says it lets in: a scope, a permission, a role, `staff`, `directory`, or `public`."""
     if handler is None:
         return "public"
     guards = [getattr(guard, "func", guard) for guard in handler.resolve_guards()]
@@ -63,6 +64,8 @@ def access(handler: HTTPRouteHandler | None) -> str:
         return scopes[0]
     if permissions:
         return " ".join(str(one) for one in permissions if one) or "staff"
+    if handler.opt.get("directory") and any(guard is directory for guard in guards):
+        return "directory"
     admits = handler.opt.get("admits")
     return "public" if admits is None else str(admits.name).lower()
 
