@@ -19,7 +19,7 @@ from uuid import UUID
 from celery import Celery
 from sqlalchemy import Engine, text
 
-from control_plane import fleet, operator_api, organisations, provisioning, signup, storage
+from control_plane import fleet, identity, operator_api, organisations, provisioning, signup, storage
 from control_plane.placement import Databases
 from control_plane.provisioning import Loop, Pace, World
 from kit import logs
@@ -50,7 +50,7 @@ class Desk:
         vault = settings.vault()
         engine = open_engine(settings.database_url, vault=vault, pool_size=WORKERS + 4)
         databases = Databases(vault)
-        world = World(vault, databases, settings.workspace_suffix, settings.site_url)
+        world = World(vault, databases, settings.workspace_suffix, settings.site_url, identity.published)
         return cls(settings, engine, databases, Loop(engine, world, organisations.settled, pace=pace))
 
     def close(self) -> None:
@@ -129,6 +129,8 @@ def sweep_jobs(desk: Desk, stop: threading.Event) -> list[Job]:
         Job("calendar", 60.0, beating("calendar", lambda: keep_calendar(engine))),
         Job("keys", 15.0, beating("keys", lambda: keep_keys(desk)), late_after=600.0),
         Job("mirrors", 60.0, beating("mirrors", mirroring.round), late_after=600.0),
+        Job("sign-in", 10.0, beating("sign-in", lambda: keep_sign_in(desk)), late_after=600.0),
+        Job("sign-in notices", 3600.0, lambda: _nothing(identity.send_notices(engine)), late_after=3600.0),
         Job("ticket keys", 3600.0, lambda: forget_ticket_keys(desk), late_after=3600.0),
         Job("orphans", 3600.0, lambda: report_orphans(desk), late_after=3600.0),
     ]
@@ -184,6 +186,15 @@ def keep_calendar(engine: Engine) -> None:
 def keep_keys(desk: Desk) -> None:
     """End the store keys that nobody uses any more, and rotate those that are old."""
     provisioning.keep_keys(desk.engine, desk.loop.world, desk.settings.store_key_days)
+
+
+def keep_sign_in(desk: Desk) -> None:
+    """Organisations' sign-in: proofs of domains, enforcement that holds or reverts, test runs, providers' metadata."""
+    identity.keep_enforcement(desk.engine)
+    identity.end_tests(desk.engine)
+    identity.keep_domains(desk.engine, desk.settings)
+    identity.keep_metadata(desk.engine, desk.settings)
+    identity.forget_erased(desk.engine)
 
 
 def forget_ticket_keys(desk: Desk) -> None:

@@ -146,14 +146,9 @@ def _site_url(env: Mapping[str, str]) -> str:
 
 def _resolvers(value: str) -> tuple[tuple[str, int], ...]:
     """Name servers as address and port; 53 unless told. An IPv6 address with a port stands in brackets."""
-    found = []
-    for item in (part.strip() for part in value.split(",")):
-        if not item:
-            continue
-        bare = item.count(":") > 1 and not item.startswith("[")
-        parts = urlsplit(f"//[{item}]" if bare else f"//{item}")
-        found.append((str(ipaddress.ip_address(parts.hostname or "")), parts.port or DNS_PORT))
-    return tuple(found)
+    items = [item.strip() for item in value.split(",") if item.strip()]
+    parts = [urlsplit(f"//[{one}]" if one.count(":") > 1 and one[0] != "[" else f"//{one}") for one in items]
+    return tuple((str(ipaddress.ip_address(one.hostname or "")), one.port or DNS_PORT) for one in parts)
 
 
 def _dns_resolvers(env: Mapping[str, str]) -> tuple[tuple[str, int], ...]:

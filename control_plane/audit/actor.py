@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-ActorKind = Literal["staff", "token", "visitor", "system", "command"]
+ActorKind = Literal["staff", "token", "visitor", "system", "command", "member", "link"]
 
 
 @dataclass(frozen=True)

@@ -35,13 +35,14 @@ from control_plane.provisioning.service import (
     operations,
     progress,
     recheck,
+    republish,
     retry,
     roll_back,
     steps,
     want,
 )
 from control_plane.provisioning.steps import STEPS, StepSpec
-from control_plane.provisioning.world import World
+from control_plane.provisioning.world import IdentityOf, World
 from control_plane.storage import KeysView, keys_of
 from kit.pages import Page
 
@@ -51,6 +52,7 @@ __all__ = [
     "Deliver",
     "Desired",
     "Grace",
+    "IdentityOf",
     "KeysView",
     "Kind",
     "Loop",
@@ -89,6 +91,7 @@ __all__ = [
     "progress",
     "recheck",
     "remove_orphan",
+    "republish",
     "resend",
     "retry",
     "roll_back",

@@ -153,6 +153,7 @@ class _Worker:
         if place is None:
             return None
         order = from_json(wish.order)
+        seals = self.world.seals_of(session, place)
         return Run(
             organisation_id=wish.organisation_id,
             order=order,
@@ -162,7 +163,8 @@ class _Worker:
             database=self.world.databases.get(session, place.database_id),
             store=self.world.store_of(placement.cell(session, place.cell)),
             keyring=self._keyring(session, wish, order),
-            seals=self.world.seals_of(session, place),
+            seals=seals,
+            identity=self.world.identity_of(session, seals, wish.organisation_id),
         )
 
     def _keyring(self, session: Session, wish: Wish, order: Order) -> Keyring:

@@ -268,6 +268,25 @@ def begin_undo(session: Session, operation_id: UUID) -> None:
     )
 
 
+def republish(session: Session, organisation_id: UUID) -> None:
+    """What a room above keeps of it has changed: its record is published anew, as a newer generation.
+
+    It is no operation that somebody waits for. One that is under way begins anew, since it may be past its route.
+    """
+    row = locked(session, organisation_id)
+    if row.desired == "absent":
+        return
+    last = operation(session, row.operation_id) if row.operation_id else None
+    if last is not None and last.state in UNFINISHED:
+        desired: Desired = row.desired  # type: ignore[assignment]
+        kind: Kind = last.kind  # type: ignore[assignment]
+        want(session, organisation_id, desired, from_json(row.order), kind, Actor(**last.requested_by))
+        return
+    newer = update(Provisioning).where(Provisioning.organisation_id == organisation_id)
+    session.execute(newer.values(generation=Provisioning.generation + 1, wake_at=func.now(), attempts=0))
+    after_commit(session, lambda: ring(organisation_id))
+
+
 def recheck(session: Session, organisation_id: UUID) -> None:
     """Look for drift now instead of at the next scheduled check."""
     locked(session, organisation_id)

@@ -77,6 +77,7 @@ def ensure_route(run: Run, world: World) -> Effect:
         store=storage.record_of_store(run.seals, run.organisation_id, run.keyring),
         trial_ends_at=run.order.trial_ends_at,
         notice=run.order.notice,
+        identity=run.identity,
         generation=run.generation,
         fence=run.fence,
     )

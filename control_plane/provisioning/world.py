@@ -14,7 +14,10 @@ from control_plane.provisioning.order import Order
 from control_plane.storage import Keyring, ObjectStore
 from kit.settings import workspace_url
 from kit.vault import Vault
-from tenant_app.contract import CellDatabase
+from tenant_app.contract import CellDatabase, Identity
+
+IdentityOf = Callable[[Session, Vault, UUID], Identity]
+"""How an organisation's people sign in, its secrets sealed by the vault. A room above keeps it, see `identity`."""
 
 MakeStore = Callable[[dict[str, Any], Vault, str], ObjectStore]
 
@@ -27,6 +30,7 @@ class World:
     databases: Databases
     workspace_suffix: str
     site_url: str
+    identity_of: IdentityOf
     make_store: MakeStore = storage.open_store
     _stores: dict[UUID, tuple[dict[str, Any], ObjectStore]] = field(default_factory=dict, repr=False)
     _seals: dict[UUID, Vault] = field(default_factory=dict, repr=False)
@@ -70,7 +74,7 @@ class World:
 class Run:
     """One claim of the loop on one organisation: what is wanted, where, with which keys, and under which fence.
 
-    `seals` seals secrets for the cell.
+    `seals` seals secrets for the cell, as they are in `identity`.
     """
 
     organisation_id: UUID
@@ -82,6 +86,7 @@ class Run:
     store: ObjectStore
     keyring: Keyring
     seals: Vault
+    identity: Identity
 
 
 @dataclass(frozen=True)

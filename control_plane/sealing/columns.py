@@ -57,5 +57,7 @@ SEALED = (
     Sealed(
         "organisation_key", ("organisation_id", "version"), "wrapped", "organisation-key:{organisation_id}:{version}"
     ),
+    Sealed("sign_in_connection", ("id",), "secret_sealed", "connection-secret:{id}"),
+    Sealed("sign_in_key", ("id",), "key_sealed", "connection-key:{id}"),
     Sealed("idempotency_key", ("token_id", "key"), "body", "idempotency", binary=True),
 )

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from control_plane.organisations import NOTICE_DAYS
 from control_plane.provisioning import Deliver, Mail
+from control_plane.signup import identity_letters
 from control_plane.signup.entering import entry_url
 from control_plane.signup.models import SignupRequest
 from control_plane.signup.service import new_link
@@ -45,6 +46,7 @@ class Writer:
             "closing": self.closing,
             "trial_ending": self.trial_ending,
             "trial_ended": self.trial_ended,
+            **dict.fromkeys(identity_letters.KINDS, self.sign_in),
         }
 
     def write(self, session: Session, mail: Mail) -> Words:
@@ -174,6 +176,12 @@ class Writer:
             ],
             (_("Open the workspace"), self.settings.workspace_url(mail.payload["address"])),
         )
+
+    def sign_in(self, _session: Session, mail: Mail) -> Words:
+        """Something about the organisation's sign-in."""
+        to, locale, _ = self._addressee(mail)
+        subject, paragraphs, action = identity_letters.KINDS[mail.kind](self.settings, locale, mail.payload)
+        return Words(to, locale, subject, paragraphs, action)
 
     def _host(self, address: str) -> str:
         return self.settings.workspace_url(address).partition("://")[2]

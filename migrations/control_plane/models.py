@@ -4,6 +4,7 @@ import control_plane.audit.models
 import control_plane.catalogue.models
 import control_plane.fleet.models
 import control_plane.identity.models
+import control_plane.identity.organisation_models
 import control_plane.operator_api.models
 import control_plane.organisations.models
 import control_plane.placement.models

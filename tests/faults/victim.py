@@ -9,7 +9,7 @@ import sys
 from datetime import timedelta
 from uuid import UUID
 
-from control_plane import organisations
+from control_plane import identity, organisations
 from control_plane.placement import Databases
 from control_plane.provisioning import Loop, Pace, World
 from kit.db import open_engine
@@ -25,7 +25,7 @@ def main(control_url: str, key: str, organisation: str, *where: str) -> None:
             print("here", flush=True)
             os.kill(os.getpid(), signal.Signals(int(number)))
 
-    world = World(vault, Databases(vault), ".parvis.localhost", "http://parvis.localhost:8080")
+    world = World(vault, Databases(vault), ".parvis.localhost", "http://parvis.localhost:8080", identity.published)
     engine = open_engine(control_url, vault=vault)
     Loop(engine, world, organisations.settled, pace=Pace(lease=timedelta(seconds=0.25)), watch=watch).run(
         UUID(organisation)

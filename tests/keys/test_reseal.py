@@ -8,14 +8,17 @@ import os
 import subprocess
 import sys
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
 
 from control_plane import audit, catalogue, identity, placement, sealing, storage
 from control_plane.audit import SYSTEM
+from control_plane.identity.organisation_models import Connection, ConnectionKey, SignInRules
 from control_plane.operator_api.idempotency import Once
 from control_plane.placement.models import CellDatabase
 from control_plane.sealing import SEALED
@@ -63,7 +66,28 @@ def furnish(engine: Engine, vault: Vault) -> UUID:
         )
         answers(session, vault).answer(lambda: _answer("s3cret"))
         storage.keyring(session, vault, organisation, tenant=True)
+        sign_in(session, vault, organisation)
     return organisation
+
+
+def sign_in(session: Session, vault: Vault, organisation: UUID) -> None:
+    """An identity provider with a client's secret, and one with a key of ours."""
+    session.add(SignInRules(organisation_id=organisation, networks=[], break_glass=[]))
+    plain = {
+        "organisation_id": organisation,
+        "vendor": "generic",
+        "name": "IdP",
+        "stage": "draft",
+        "just_in_time": True,
+    }
+    lists = {"domains": [], "pilot": [], "attributes": {}, "roles": {}, "settings": {}}
+    oidc, saml, key = new_id(), new_id(), new_id()
+    secret = vault.seal("of the client", f"connection-secret:{oidc}")
+    session.add(Connection(id=oidc, kind="oidc", secret_sealed=secret, settled_at=datetime.now(UTC), **plain, **lists))
+    session.add(Connection(id=saml, kind="saml", settled_at=datetime.now(UTC), **plain, **lists))
+    session.flush()
+    sealed = vault.seal("of ours", f"connection-key:{key}")
+    session.add(ConnectionKey(id=key, connection_id=saml, state="current", certificate="AA==", key_sealed=sealed))
 
 
 def answers(session, vault: Vault) -> Once:  # type: ignore[no-untyped-def]
@@ -92,6 +116,7 @@ def everything(engine: Engine, vault: Vault, organisation: UUID) -> dict[str, ob
             "app": placement.tenant_app_url(session, vault, cell.databases[0].id),
             "answer": answers(session, vault).answer(lambda: _answer("made anew")).content,
             "keys": (ring.all, dict(ring.data_keys)),
+            "sign-in": identity.published(session, Vault(bytes(32)), organisation),
             "audit": audit.audit_key(session),
             "chains": audit.verify(session, audit.audit_key(session)).ok,
         }
@@ -149,7 +174,7 @@ def test_the_status_counts_by_key_and_what_only_derives(engine: Engine, vault: V
     assert lines["staff.totp_sealed"].by_key == {OLD.key_id: 1}
     assert (lines["cell.key_sealed"].derived, lines["store_key.secret_sealed"].derived) == (1, 1)
     assert (found.sealed, found.lost) == (0, 0)
-    assert found.left == sum(sum(line.by_key.values()) + line.derived for line in found.lines) == 10
+    assert found.left == sum(sum(line.by_key.values()) + line.derived for line in found.lines) == 12
 
 
 def test_what_cannot_be_opened_is_told_and_stops_nothing(engine: Engine, vault: Vault) -> None:
@@ -226,7 +251,10 @@ def test_the_control_a_new_sealed_column_would_be_missed(monkeypatch: pytest.Mon
 # column in `control_plane.sealing.columns`.
 SEALERS = {
     "audit/keys.py": 1,  # audit_key.key_sealed
+    "identity/connection_keys.py": 1,  # sign_in_key.key_sealed
+    "identity/connections.py": 1,  # sign_in_connection.secret_sealed
     "identity/factors.py": 2,  # staff.totp_sealed; an offered secret, in a form
+    "identity/publishing.py": 2,  # the tenant record, by the cell's key
     "identity/staff.py": 1,  # staff.totp_sealed
     "operator_api/idempotency.py": 1,  # idempotency_key.body
     "placement/databases.py": 2,  # cell_database

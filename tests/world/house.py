@@ -17,7 +17,7 @@ import msgspec
 import psycopg
 from sqlalchemy import Engine, text
 
-from control_plane import audit, catalogue, organisations, placement, provisioning, storage
+from control_plane import audit, catalogue, identity, organisations, placement, provisioning, storage
 from control_plane.audit import SYSTEM
 from control_plane.organisations import NewOrganisation, Organisation
 from control_plane.placement import Databases
@@ -355,7 +355,7 @@ def open_house(
             catalogue.seed(session)
             placement.add_cell(session, CELL, "fr-par", [], store or {"kind": "files", "root": str(folder)}, SYSTEM)
             placement.add_database(session, vault, CELL, cell_url, 2000, spares, SYSTEM)
-        world = World(vault, databases, ".parvis.localhost", "http://parvis.localhost:8080")
+        world = World(vault, databases, ".parvis.localhost", "http://parvis.localhost:8080", identity.published)
         house = House(control_url, cell_url, folder, vault, engine, world)
         house.cell.build_slots(spares)
         yield house

@@ -1,0 +1,197 @@
+"""What comes with time: proofs looked at again, enforcement that holds or reverts, fresh metadata, notices, forgetting.
+
+Nothing here waits for the network inside a transaction: what is due is read, asked about, then written under the lock.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TypeVar
+from uuid import UUID
+
+from sqlalchemy import Engine, delete, exists, select
+from sqlalchemy.orm import Session
+
+from control_plane import provisioning
+from control_plane.audit import SYSTEM
+from control_plane.identity import changing, stages
+from control_plane.identity.connection_acts import note_trouble, take_over
+from control_plane.identity.connection_settings import fetched_metadata
+from control_plane.identity.connection_views import certificate_view
+from control_plane.identity.domains import DAILY, apply
+from control_plane.identity.organisation_models import Connection, Domain, ScimToken, SetUpLink, SignInRules
+from control_plane.identity.proving import Answer, ask_all
+from control_plane.organisations import Organisation
+from kit import logs
+from kit.db import transaction
+from kit.errors import Refusal, Refusals, Unavailable
+from kit.saml import IdentityProvider
+from kit.settings import ControlPlaneSettings
+
+AT_ONCE = 50
+FETCHERS = 8
+NOTICE_DAYS = (60, 30, 14, 3)
+TABLES = (Connection, Domain, ScimToken, SetUpLink, SignInRules)
+
+Row = TypeVar("Row", Domain, Connection)
+
+log = logs.get(__name__)
+
+
+def keep_domains(engine: Engine, settings: ControlPlaneSettings) -> int:
+    """Look for the proofs that are due; says how many were looked at."""
+    with transaction(engine) as session:
+        query = select(Domain.id, Domain.name, Domain.token).where(Domain.check_at <= datetime.now(UTC))
+        due = session.execute(query.order_by(Domain.check_at).limit(AT_ONCE)).all()
+    for domain_id, name, token in due:
+        answers = ask_all(settings.dns_resolvers, name, token)
+        _apart(engine, domain_id, partial(_look, domain_id, answers))
+    return len(due)
+
+
+def _look(domain_id: UUID, answers: tuple[Answer, ...], session: Session) -> None:
+    row = _locked(session, Domain, domain_id)
+    if row is None:
+        return
+    try:
+        apply(session, row, answers, SYSTEM)
+    except Refusal:
+        # Another organisation was first. Whoever asks by hand is told so.
+        row.check_at = datetime.now(UTC) + DAILY
+
+
+def _locked(session: Session, kind: type[Row], of: UUID) -> Row | None:
+    """The row, with its organisation locked; None if it is gone, or its organisation is."""
+    seen = session.get(kind, of)
+    if seen is None:
+        return None
+    provisioning.lock(session, seen.organisation_id)
+    whose = session.get(Organisation, seen.organisation_id, populate_existing=True)
+    row = session.get(kind, of, populate_existing=True)
+    return None if whose is None or whose.state == "erased" else row
+
+
+def _apart(engine: Engine, of: UUID, work: Callable[[Session], None]) -> None:
+    """One organisation's trouble is not the others'."""
+    try:
+        with transaction(engine) as session:
+            work(session)
+    except (Refusal, Refusals, Unavailable) as error:
+        log.warning("a chore of sign-in went wrong", of=str(of), error=str(error))
+    except Exception:
+        log.exception("a chore of sign-in stumbled", of=str(of))
+
+
+def keep_enforcement(engine: Engine) -> int:
+    """Enforcement that an administrator came in by is kept; what nobody came in by for an hour goes back to pilot."""
+    with transaction(engine) as session:
+        query = select(Connection.id).where(Connection.stage == "enforced", Connection.reverts_at.is_not(None))
+        waiting = list(session.scalars(query.limit(1000)))
+    for connection_id in waiting:
+        _apart(engine, connection_id, partial(_settle, connection_id))
+    return len(waiting)
+
+
+def _settle(connection_id: UUID, session: Session) -> None:
+    row = _locked(session, Connection, connection_id)
+    if row is None or row.enforced_at is None:
+        return
+    database = changing.database_of(session, row.organisation_id)
+    came_in = database and database.last_success(row.organisation_id, row.id, row.enforced_at, administrator=True)
+    if stages.settle_enforcement(session, row, came_in or None, SYSTEM) == "reverted":
+        _write(session, row, "connection_reverted", f"connection_reverted:{row.id}:{row.revision}", {})
+
+
+def _write(session: Session, row: Connection, kind: str, key: str, facts: dict[str, object]) -> None:
+    whose = session.get_one(Organisation, row.organisation_id)
+    payload = {
+        "to": whose.admin_email,
+        "name": whose.admin_name,
+        "locale": whose.locale,
+        "organisation": whose.name,
+        "address": whose.address,
+        "connection": row.name,
+        **facts,
+    }
+    provisioning.enqueue_mail(session, key, row.organisation_id, kind, payload)
+
+
+def keep_metadata(engine: Engine, settings: ControlPlaneSettings) -> int:
+    """Fetch the metadata that is due; says how many were fetched. What is known serves on where that fails."""
+    with transaction(engine) as session:
+        query = select(Connection.id, Connection.metadata_url).where(Connection.metadata_due_at <= datetime.now(UTC))
+        due = session.execute(query.order_by(Connection.metadata_due_at).limit(AT_ONCE)).all()
+    fetch = partial(_fetched, settings)
+    with ThreadPoolExecutor(FETCHERS, thread_name_prefix="metadata") as threads:
+        found = list(threads.map(fetch, [str(url) for _, url in due]))
+    for (connection_id, url), provider in zip(due, found, strict=True):
+        _apart(engine, connection_id, partial(_refresh, connection_id, url, provider))
+    return len(due)
+
+
+def _fetched(settings: ControlPlaneSettings, url: str) -> IdentityProvider | Refusal:
+    try:
+        return fetched_metadata(settings, url)
+    except Refusal as refusal:
+        return refusal
+
+
+def _refresh(connection_id: UUID, url: str | None, provider: IdentityProvider | Refusal, session: Session) -> None:
+    row = _locked(session, Connection, connection_id)
+    if row is None or row.metadata_url != url:
+        return
+    try:
+        if isinstance(provider, Refusal):
+            raise provider
+        take_over(session, row, provider, SYSTEM)
+    except Refusal as refusal:
+        note_trouble(row, refusal)
+
+
+def send_notices(engine: Engine) -> int:
+    """Tell of provider certificates that end soon: 60, 30, 14 and 3 days before, once each. Says how many were told."""
+    told = 0
+    with transaction(engine) as session:
+        for row in session.scalars(select(Connection).where(Connection.kind == "saml", Connection.stage != "draft")):
+            ends = max((certificate_view(one).not_after for one in row.settings.get("certificates", [])), default=None)
+            days = _notice(ends, datetime.now(UTC))
+            if ends is not None and days is not None:
+                key = f"certificate_expiring:{row.id}:{ends.date()}:{days}"
+                _write(session, row, "certificate_expiring", key, {"ends_at": ends.isoformat()})
+                told += 1
+    return told
+
+
+def _notice(ends: datetime | None, now: datetime) -> int | None:
+    """Which of the notices is due: the nearest that has begun."""
+    if ends is None:
+        return None
+    return min((days for days in NOTICE_DAYS if now >= ends - timedelta(days=days)), default=None)
+
+
+def end_tests(engine: Engine) -> int:
+    """Test runs whose time is over work no more."""
+    with transaction(engine) as session:
+        query = select(Connection.id).where(Connection.test_until <= datetime.now(UTC))
+        over = list(session.scalars(query.limit(1000)))
+    for connection_id in over:
+        _apart(engine, connection_id, partial(_end_test, connection_id))
+    return len(over)
+
+
+def _end_test(connection_id: UUID, session: Session) -> None:
+    row = _locked(session, Connection, connection_id)
+    if row is not None and row.test_until is not None and row.test_until <= datetime.now(UTC):
+        row.test_sha256 = row.test_until = None
+        changing.publish(session, row.organisation_id)
+
+
+def forget_erased(engine: Engine) -> int:
+    """What organisations that are erased had set up goes too; it names people. Says how many rows went."""
+    gone = 0
+    with transaction(engine) as session:
+        for table in TABLES:
+            erased = exists().where(Organisation.id == table.organisation_id, Organisation.state == "erased")
+            gone += session.execute(delete(table).where(erased)).rowcount  # type: ignore[attr-defined]
+    return gone
