@@ -63,7 +63,8 @@ def test_a_closed_workspace_says_so_on_every_address(house: House, state: str, w
 
 
 def test_every_route_says_who_it_admits(house: House) -> None:
-    undeclared = [(m, path) for m, path, opt in handlers() if "admits" not in opt and not opt.get("public")]
+    known = {"admits", "public", "directory"}
+    undeclared = [(m, path) for m, path, opt in handlers() if not any(opt.get(one) is not None for one in known)]
     assert undeclared == []
 
 
@@ -74,6 +75,9 @@ def test_every_route_leads_who_is_not_signed_in_to_the_door(house: House) -> Non
         if opt.get("public") or method == "HEAD":
             continue
         answer = stranger.http.request(method, fill(path), follow_redirects=False)
+        if opt.get("directory"):
+            assert answer.status_code == 401, (method, path, answer.status_code)
+            continue
         assert answer.status_code in (303, 403, 411, 415), (method, path, answer.status_code)
         if answer.status_code == 303:
             assert answer.headers["location"].startswith("/sign-in")
