@@ -114,13 +114,19 @@ def _confirmation(assertion: Element, expected: Expected, checks: Checks) -> dt.
     bearers = [element for element in found if element.get("Method") == BEARER]
     methods = ", ".join(str(element.get("Method")) for element in found)
     checks.need("confirmation", 1 <= len(bearers) <= 4, methods or "none", BEARER)
-    refusals: list[Refusal] = []
+    refused: list[tuple[Refusal, Checks]] = []
     for bearer in bearers:
+        tried = Checks()
         try:
-            return _bearer(bearer, expected, checks)
+            end = _bearer(bearer, expected, tried)
         except Refusal as refusal:
-            refusals.append(refusal)
-    raise refusals[0]
+            refused.append((refusal, tried))
+        else:
+            checks.take(tried)
+            return end
+    first, tried = refused[0]
+    checks.take(tried)
+    raise first
 
 
 def _bearer(bearer: Element, expected: Expected, checks: Checks) -> dt.datetime:

@@ -31,14 +31,22 @@ class Checks:
 
     def need(self, name: str, ok: bool, seen: object = "", wanted: object = "") -> None:
         """Go on where `ok`; else refuse."""
-        check = Check(name, ok, shown(seen), shown(wanted))
-        if check not in self._noted:
-            self._noted.add(check)
-            self.trail.append(check)
+        self._note(Check(name, ok, shown(seen), shown(wanted)))
         if not ok:
             raise refusal(name, seen, wanted)
 
     def refuse(self, name: str, seen: object = "", wanted: object = "") -> NoReturn:
         """Refuse by the check of this name."""
-        self.trail.append(Check(name, ok=False, seen=shown(seen), wanted=shown(wanted)))
+        self._note(Check(name, ok=False, seen=shown(seen), wanted=shown(wanted)))
         raise refusal(name, seen, wanted)
+
+    def take(self, other: "Checks") -> None:
+        """Count the checks of `other` as ours."""
+        for check in other.trail:
+            self._note(check)
+
+    def _note(self, check: Check) -> None:
+        # The same of response and assertion is one line to its reader.
+        if check not in self._noted:
+            self._noted.add(check)
+            self.trail.append(check)

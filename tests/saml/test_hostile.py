@@ -1,5 +1,6 @@
 """Every hostile response is refused, and by the check that is there for it."""
 
+import contextlib
 import datetime as dt
 
 import pytest
@@ -11,6 +12,7 @@ from kit.saml.words import WORDS
 from tests.saml.corpus import corpus
 from tests.saml.forge import Given
 from tests.saml.hostile import Hostile
+from tests.saml.naive import naive_subject
 
 CORPUS = corpus()
 
@@ -42,3 +44,15 @@ def test_there_are_enough_of_them_and_no_two_are_named_alike() -> None:
     assert len(CORPUS) >= 200
     assert len({case.title for case in CORPUS}) == len(CORPUS)
     assert {name for case in CORPUS for name in case.checks} <= set(WORDS)
+
+
+def test_a_naive_checker_lets_a_good_part_of_them_in() -> None:
+    """The control: the corpus is dangerous to those who check less."""
+    accepted = dict.fromkeys(sorted({case.family for case in CORPUS}), 0)
+    for case in CORPUS:
+        with contextlib.suppress(Exception):
+            naive_subject(case.make())
+            accepted[case.family] += 1
+    assert sum(accepted.values()) >= len(CORPUS) // 4, accepted
+    deceived = {family for family, number in accepted.items() if number}
+    assert {"wrapping", "cut short", "audience", "recipient", "request", "other provider", "document type"} <= deceived
