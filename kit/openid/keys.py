@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, JWKRegistry, Key, OKPKey, RSAKey
+from joserfc.util import base64_to_int
 
 from kit.fetching import Fetcher
 from kit.openid.checks import Checks, kind_of, refusal
@@ -24,39 +25,47 @@ RSA_ALGORITHMS = frozenset(ALGORITHMS[:6])
 CURVES = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
 EDWARDS = frozenset({"EdDSA", "Ed25519"})
 MEMBERS = {"RSA": ("n", "e"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}
+USES = (None, "sig")
 MOST_KEYS = 100
 STRENGTH = "RSA of 2048 to 8192 bits"
 
 
 @dataclass(frozen=True)
 class PublicKey:
-    """One key and what it may check. A weak one checks nothing."""
+    """One key and what it may check. One that is too weak is none, and checks nothing."""
 
     kid: str | None
-    key: Key
+    key: Key | None
     algorithms: frozenset[str]
-    weak: bool = False
 
 
-def _algorithms(key: Key) -> frozenset[str] | None:
-    """What a key can check; None if it is too weak, or so large that checking would take its time."""
+def _algorithms(key: Key) -> frozenset[str]:
+    """What a key can check."""
     if isinstance(key, RSAKey):
-        numbers = key.public_key.public_numbers()
-        good = 2048 <= numbers.n.bit_length() <= 8192 and 3 <= numbers.e < 2**33
-        return RSA_ALGORITHMS if good else None
+        return RSA_ALGORITHMS
     if isinstance(key, ECKey):
         return frozenset({CURVES[key.curve_name]} if key.curve_name in CURVES else ())
     return EDWARDS if isinstance(key, OKPKey) and key.curve_name == "Ed25519" else frozenset()
 
 
+def _is_sound(given: dict[str, Any]) -> bool:
+    """Whether a key is neither too weak nor so large that checking a signature takes its time."""
+    if given["kty"] != "RSA":
+        return True
+    modulus, exponent = base64_to_int(given["n"]), base64_to_int(given["e"])
+    return 2048 <= modulus.bit_length() <= 8192 and 3 <= exponent < 2**33 and exponent % 2 == 1
+
+
 def read_key(given: Any) -> PublicKey | None:
     """A key for signatures, or None for one of another kind or of no sense."""
-    if not isinstance(given, dict) or given.get("kty") not in MEMBERS or given.get("use") not in {None, "sig"}:
+    if not isinstance(given, dict) or given.get("kty") not in tuple(MEMBERS) or given.get("use") not in USES:
         return None
-    operations, kid = given.get("key_ops"), given.get("kid")
-    if (operations is not None and "verify" not in operations) or not isinstance(kid, str | None):
+    operations, kid = given.get("key_ops", ["verify"]), given.get("kid")
+    if not isinstance(operations, list) or "verify" not in operations or not isinstance(kid, str | None):
         return None
     try:
+        if not _is_sound(given):
+            return PublicKey(kid, None, frozenset())
         key = JWKRegistry.import_key({name: given[name] for name in ("kty", *MEMBERS[given["kty"]])})
         assert isinstance(key, RSAKey | ECKey | OKPKey)
         # Only now is a point looked at whether it lies on its curve.
@@ -64,8 +73,6 @@ def read_key(given: Any) -> PublicKey | None:
         algorithms = _algorithms(key)
     except (JoseError, ValueError, TypeError, KeyError, AssertionError):
         return None
-    if algorithms is None:
-        return PublicKey(kid, key, frozenset(), weak=True)
     named = given.get("alg")
     return PublicKey(kid, key, algorithms if named is None else algorithms & {str(named)})
 
@@ -82,9 +89,9 @@ def read_keys(body: bytes, field: str) -> tuple[PublicKey, ...]:
         checks.refuse("keys_document", kind_of(document))
     checks.need("keys_document", len(given) <= MOST_KEYS, f"{len(given)} keys")
     for one in given:
-        if isinstance(one, dict) and one.get("kty") in MEMBERS and "d" in one:
+        if isinstance(one, dict) and one.get("kty") in tuple(MEMBERS) and "d" in one:
             checks.refuse("keys_private", one.get("kid", ""))
-    keys = tuple(key for key in map(read_key, given) if key is not None and (key.algorithms or key.weak))
+    keys = tuple(key for key in map(read_key, given) if key is not None and (key.algorithms or key.key is None))
     checks.need("keys_none", bool(keys), len(given), "RS256")
     return keys
 
@@ -108,7 +115,7 @@ class Keys:
             held = await self._remembered.again()
             found = self._pick(held, kid, algorithm)
             if not found:
-                weak = any(key.weak and key.kid == kid for key in held)
+                weak = any(one.key is None and one.kid == kid for one in held)
                 raise refusal("key_weak", kid, STRENGTH) if weak else refusal("key_unknown", kid, algorithm)
         if kid is None and len(found) > 1:
             raise refusal("key_unnamed", f"{len(found)} keys")
@@ -116,4 +123,5 @@ class Keys:
 
     @staticmethod
     def _pick(held: tuple[PublicKey, ...], kid: str | None, algorithm: str) -> list[Key]:
-        return [one.key for one in held if algorithm in one.algorithms and (kid is None or one.kid == kid)]
+        fits = (one for one in held if algorithm in one.algorithms and (kid is None or one.kid == kid))
+        return [one.key for one in fits if one.key is not None]

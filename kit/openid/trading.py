@@ -88,9 +88,10 @@ async def _ask(fetcher: Fetcher, url: str, client: Client, proof: Mapping[str, s
 
 
 def _refuse(error: OAuthError, client: Client, checks: Checks) -> NoReturn:
-    said = f"{error.error}: {error.description or ''}".rstrip(": ")
-    if error.error in NOT_US:
+    # Not every provider says what kind of error it is in a word.
+    kind, said = str(error.error), f"{error.error}: {error.description or ''}".rstrip(": ")
+    if kind in NOT_US:
         checks.refuse("client", said)
-    if error.error == "invalid_grant":
+    if kind == "invalid_grant":
         checks.refuse("code_refused", said, client.redirect_uri)
     checks.refuse("token_refused", said)
