@@ -86,7 +86,7 @@ def _ask(resolver: Resolver, domain: str, token: str) -> Answer:
         return Answer(told, ok=False, trouble="timeout")
     except (NoNameservers, dns.exception.DNSException, OSError):
         return Answer(told, ok=False, trouble="failed")
-    texts = [b"".join(record.strings).decode("utf-8", "replace").strip() for record in found]
+    texts = sorted(b"".join(record.strings).decode("utf-8", "replace").strip() for record in found)
     shown = tuple(_shown(one) for one in texts[:MOST_SEEN])
     return Answer(told, ok=record_value(token) in texts, seen=shown)
 

@@ -1,4 +1,7 @@
+import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyotp
 import pytest
@@ -8,7 +11,11 @@ from control_plane import identity
 from control_plane.identity import Client, Opened, Staff
 from kit.db import transaction
 from kit.errors import Refusal
+from kit.settings import ControlPlaneSettings
 from kit.vault import Vault
+from tests.identity.organisations import Setting
+from tests.world.house import House, open_house
+from tests.world.names import NameServer, name_server
 
 PASSWORD = "tondeuse nuage bleu 41"
 HERE = Client("192.0.2.7", "Firefox on Linux")
@@ -61,3 +68,44 @@ def person(engine: Engine, vault: Vault) -> Person:
             session, vault, "ines@parvis.example", "Inès Bakkali", "support", PASSWORD, totp_secret=secret
         )
     return Person(engine, staff, secret)
+
+
+@pytest.fixture(scope="module")
+def house(postgres: str, _template: str, vault: Vault) -> Iterator[House]:
+    """Shared by a module: each test sets up organisations of its own."""
+    with open_house(postgres, _template, vault) as opened:
+        yield opened
+
+
+@pytest.fixture
+def servers() -> Iterator[list[NameServer]]:
+    """Three name servers."""
+    with name_server() as one, name_server() as two, name_server() as three:
+        yield [one, two, three]
+
+
+@pytest.fixture
+def settings(tmp_path: Path, servers: list[NameServer]) -> ControlPlaneSettings:
+    key = tmp_path / "master"
+    key.write_text("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
+    read = ControlPlaneSettings.from_env(
+        {
+            "PARVIS_DATABASE_URL": "postgresql://127.0.0.1/parvis",
+            "PARVIS_BROKER_URL": "redis://127.0.0.1:1/0",
+            "PARVIS_MASTER_KEY_FILE": str(key),
+            "PARVIS_ALLOW_PRIVATE_FETCH": "1",
+        }
+    )
+    return dataclasses.replace(read, dns_resolvers=tuple(one.resolver for one in servers))
+
+
+@pytest.fixture
+def acme(house: House, settings: ControlPlaneSettings, servers: list[NameServer]) -> Setting:
+    """A live organisation that has set up nothing yet."""
+    return Setting(house, settings, servers, house.live())
+
+
+@pytest.fixture
+def rival(house: House, settings: ControlPlaneSettings, servers: list[NameServer]) -> Setting:
+    """Another one."""
+    return Setting(house, settings, servers, house.live())

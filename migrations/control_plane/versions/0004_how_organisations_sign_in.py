@@ -1,4 +1,4 @@
-"""How organisations sign in: domains, connections with their keys, policy, SCIM tokens, set-up links"""
+"""How organisations sign in: domains, connections with their keys, policy, SCIM tokens, set-up links."""
 
 import sqlalchemy as sa
 from alembic import op
