@@ -1,4 +1,4 @@
-"""The control plane's web process: the public site and the portal, told apart by their exact hosts.
+"""The control plane's web process: the public site with the console, and the portal, told apart by their exact hosts.
 
 `granian --interface asgi control_plane.web:app`
 """
@@ -14,7 +14,7 @@ from litestar.di import Provide
 from litestar.types import ASGIApp, Receive, Scope, Send
 from sqlalchemy import Engine, text
 
-from control_plane import operator_api, portal, signup
+from control_plane import console, operator_api, portal, signup
 from kit import logs
 from kit.db import open_engine
 from kit.interface import error_page, static_app
@@ -108,7 +108,7 @@ def make_app(settings: ControlPlaneSettings, engine: Engine | None = None) -> AS
     csrf = signup.csrf_of(*vault.derivations("site-csrf"))
     state = {"engine": engine, "settings": settings, "doors": doors, "csrf": csrf}
     own = {"session": provide_session, "settings": provide_settings, "doors": provide_doors, "csrf": provide_csrf}
-    site = _application([signup.site_routes(csrf)], state, own, engine)
+    site = _application([signup.site_routes(csrf), console.routes()], state, own, engine)
     staff = _application([*portal.controllers, operator_api.router()], state, {"settings": provide_settings}, engine)
     edges = settings.trusted_edges
     policy = content_policy(form_action=doors.sources())

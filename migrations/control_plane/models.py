@@ -2,6 +2,7 @@
 
 import control_plane.audit.models
 import control_plane.catalogue.models
+import control_plane.console.models
 import control_plane.fleet.models
 import control_plane.identity.models
 import control_plane.identity.organisation_models

@@ -5,10 +5,10 @@ from litestar import Litestar, get
 from litestar.handlers import HTTPRouteHandler
 
 from control_plane.operator_api import router
-from tests.matrix.declared import API, PORTAL, SITE, WORKSPACE
+from tests.matrix.declared import API, CONSOLE, PORTAL, SITE, WORKSPACE
 from tests.matrix.faces import Faces, access, differences, routes
 
-DECLARED = {"site": SITE, "portal": API | PORTAL, "workspace": WORKSPACE}
+DECLARED = {"site": SITE | CONSOLE, "portal": API | PORTAL, "workspace": WORKSPACE}
 # Beside the door of sign-in: what nobody is asked a name for.
 OPEN = {
     "portal": {
@@ -29,6 +29,12 @@ def test_every_route_is_declared_and_every_declaration_is_a_route(faces: Faces, 
 def test_nothing_but_the_door_of_the_portal_is_open(faces: Faces) -> None:
     opened = {name for name, handler in routes(faces.portal).items() if access(handler) == "public"}
     assert opened == OPEN["portal"]
+
+
+def test_nothing_but_its_doors_of_the_console_is_open(faces: Faces) -> None:
+    inside = {name: handler for name, handler in routes(faces.site).items() if "/console" in name}
+    opened = {name.partition("/console")[2] for name, handler in inside.items() if access(handler) == "public"}
+    assert opened == {"/enter", "/set-up/{token}", "/leave", "/left"}
 
 
 def test_what_a_workspace_opens_to_all_says_so_itself(faces: Faces) -> None:

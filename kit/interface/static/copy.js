@@ -8,10 +8,15 @@ async function onClick(event) {
   const name = button.getAttribute("aria-label");
   const use = button.querySelector("use");
   const drawing = use?.getAttribute("href");
+  // A button with a word of its own changes the word; an icon alone changes its label.
+  const word = button.querySelector("[data-copy-word]");
+  const said = word?.textContent ?? "";
   use?.setAttribute("href", (drawing ?? "").replace(/#.*/, "#check"));
-  if (button.dataset.copied) button.setAttribute("aria-label", button.dataset.copied);
+  if (word) word.textContent = button.dataset.copied ?? said;
+  else if (button.dataset.copied) button.setAttribute("aria-label", button.dataset.copied);
   setTimeout(() => {
     if (drawing) use?.setAttribute("href", drawing);
+    if (word) word.textContent = said;
     if (name) button.setAttribute("aria-label", name);
   }, 2000);
 }

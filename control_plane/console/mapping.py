@@ -1,0 +1,117 @@
+"""Whom a connection lets in and as what: domains, the pilot, attributes, groups that give roles, and a preview."""
+
+from typing import Any
+from uuid import UUID
+
+from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from control_plane import identity
+from control_plane.console.connection import common, find
+from control_plane.console.connections import READERS, WRITERS
+from control_plane.console.desk import Desk, go
+from control_plane.console.vendors import OURS, USES
+from control_plane.identity import ConnectionChange, ConnectionView
+from kit.errors import Refusal, Refusals
+from kit.interface import Form
+from kit.interface.entries import Entries
+
+GIVEN = ("guest", "member", "administrator")
+SPARE = 2
+Rows = list[tuple[str, str]]
+
+
+def _shown(one: ConnectionView) -> dict[str, str]:
+    return {
+        "pilot": "\n".join(one.pilot),
+        "otherwise": one.otherwise or "",
+        "just_in_time": "1" if one.just_in_time else "",
+        **{f"attribute.{name}": one.attributes.get(name, "") for name in OURS},
+    }
+
+
+def _draw(
+    desk: Desk, one: ConnectionView, *, form: Form | None = None, entries: Entries | None = None
+) -> Response[str]:
+    chosen = entries.all("domains") if entries else list(one.domains)
+    proven = [each.name for each in identity.domains(desk.session, desk.organisation_id) if each.proven]
+    asked = desk.request.query_params.get("groups")
+    return desk.show(
+        "console/mapping.html",
+        status=422 if form else 200,
+        form=form or Form(_shown(one)),
+        rows=_rows(entries) if entries else list(one.roles.items()),
+        spare=SPARE,
+        chosen=chosen,
+        domains=sorted({*proven, *one.domains}),
+        proven=proven,
+        ours=OURS,
+        uses=USES,
+        given=GIVEN,
+        asked=asked,
+        preview=_preview(one, asked),
+        **common(one, "people"),
+    )
+
+
+def _preview(one: ConnectionView, asked: str | None) -> list[tuple[str, str | None]]:
+    """A person a line: what the groups after the name give. Without a name, the groups alone."""
+    found: list[tuple[str, str | None]] = []
+    for line in (asked or "")[:4000].splitlines()[:50]:
+        name, colon, groups = line.partition(":")
+        listed = [group.strip() for group in (groups if colon else name).split(",") if group.strip()]
+        if line.strip():
+            found.append((line.strip(), identity.role_for(one, listed)))
+    return found
+
+
+def _rows(entries: Entries) -> Rows:
+    """Group and role of each row, as sent; rows without a group are left out."""
+    both = zip(entries.all("group"), entries.all("group_role"), strict=False)
+    return [(group, role) for group, role in both if group]
+
+
+@get("/sign-in/{connection_id:uuid}/people", guards=READERS, sync_to_thread=True)
+def show_people(desk: NamedDependency[Desk], connection_id: FromPath[UUID]) -> Response[str]:
+    """The mapping, and, with `?groups=`, what it gives."""
+    return _draw(desk, find(desk, connection_id))
+
+
+@post("/sign-in/{connection_id:uuid}/people", guards=WRITERS, sync_to_thread=True)
+def change_people(
+    desk: NamedDependency[Desk], entries: NamedDependency[Entries], connection_id: FromPath[UUID]
+) -> Response[Any]:
+    """Another mapping, for everybody who signs in from now on."""
+    one = find(desk, connection_id)
+    try:
+        rows = _rows(entries)
+        _check(rows)
+        change = ConnectionChange(
+            domains=entries.all("domains"),
+            pilot=entries.text("pilot").replace(",", " ").split(),
+            attributes={name: text for name in OURS if (text := entries.text(f"attribute.{name}"))},
+            roles=dict(rows),
+            otherwise=entries.maybe("otherwise"),
+            just_in_time=bool(entries.text("just_in_time")),
+        )
+        with desk.session.begin_nested():
+            identity.change_connection(
+                desk.session, desk.settings, desk.organisation_id, one.id, change, actor=desk.actor
+            )
+    except (Refusal, Refusals) as wrong:
+        kept = {**entries.values(), "just_in_time": entries.text("just_in_time")}
+        return _draw(desk, one, form=Form(kept, desk.errors(wrong)), entries=entries)
+    return go(f"/sign-in/{one.id}/people", "saved")
+
+
+def _check(rows: Rows) -> None:
+    groups = [group for group, _ in rows]
+    twice = next((group for group in groups if groups.count(group) > 1), None)
+    if twice:
+        raise Refusal("group_twice", "The group {group} stands here twice.", field="roles", group=twice)
+    if any(role not in GIVEN for _, role in rows):
+        raise Refusal("unknown_role", "Choose one of the roles.", field="roles")
+
+
+handlers = [show_people, change_people]
