@@ -9,7 +9,6 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
 
 from kit import saml
-from kit.errors import Refusal
 from kit.vault import Vault
 from tenant_app.accounts.sso_people import Said
 from tenant_app.accounts.sso_traces import Trail
@@ -27,7 +26,6 @@ USUAL = {
     "family_name": ("sn", "surname", "family_name", f"{CLAIMS}/surname", "urn:oid:2.5.4.4"),
     "groups": ("groups", "memberOf", "http://schemas.microsoft.com/ws/2008/06/identity/claims/groups"),
 }
-TRANSIENT = ":transient"
 EMAIL_FORMAT = ":emailAddress"
 MOST_GROUPS = 500
 
@@ -73,11 +71,11 @@ def identity_provider(connection: SignInConnection) -> saml.IdentityProvider:
 
 
 def said(connection: SignInConnection, assertion: saml.Assertion, trail: Trail) -> Said:
-    """What an assertion says of a person; a Refusal where it names nobody for good."""
+    """What an assertion says of a person."""
     mapped = tuple(connection.attributes.values())
     usual = () if mapped else tuple(name for names in USUAL.values() for name in names)
     trail.claimed(assertion.subject, assertion.attributes, (*mapped, *usual))
-    subject = _subject(connection, assertion, trail)
+    subject = _subject(connection, assertion)
     email = _first(connection, assertion, "email")
     if not email and "email" not in connection.attributes and (assertion.subject_format or "").endswith(EMAIL_FORMAT):
         email = assertion.subject
@@ -94,21 +92,10 @@ def said(connection: SignInConnection, assertion: saml.Assertion, trail: Trail) 
     )
 
 
-def _subject(connection: SignInConnection, assertion: saml.Assertion, trail: Trail) -> str:
+def _subject(connection: SignInConnection, assertion: saml.Assertion) -> str:
     """The key of trust: the NameID, or the attribute that the connection names instead."""
     named = connection.attributes.get("subject")
-    if named:
-        return next(iter(assertion.attributes.get(named, ())), "")
-    lasting = not (assertion.subject_format or "").endswith(TRANSIENT)
-    if not trail.checked("name_id_format", lasting, assertion.subject_format or "", "a persistent NameID"):
-        raise Refusal(
-            "saml_name_id_transient",
-            "{provider} sent a NameID that changes at each sign-in (transient). Choose a persistent one or the e-mail"
-            " address there.",
-            status=403,
-            provider=connection.name,
-        )
-    return assertion.subject
+    return next(iter(assertion.attributes.get(named, ())), "") if named else assertion.subject
 
 
 def _values(connection: SignInConnection, assertion: saml.Assertion, ours: str) -> tuple[str, ...]:

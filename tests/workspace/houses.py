@@ -271,6 +271,7 @@ class House:
             "PARVIS_CELL_FILE": str(self.folder / "cell.json"),
             "PARVIS_SITE_URL": f"http://parvis.localhost:{self.port}",
             "PARVIS_LOG_LEVEL": "WARNING",
+            "PARVIS_ALLOW_PRIVATE_FETCH": "1",
         }
 
     def start(self) -> None:

@@ -1,0 +1,181 @@
+"""What an organisation asks of every way of signing in, asked again on each request."""
+
+import datetime as dt
+from typing import Any
+
+import msgspec
+import pyotp
+
+from kit.vault import Vault
+from tenant_app.contract import Identity, SignInPolicy, TenantRecord
+from tests.sso.providers import DOMAIN, Paper, paper, sign_in, signed_in
+from tests.workspace.houses import CELL_KEY, CSRF, PASSWORD, House, Person
+
+ELSEWHERE = ("198.51.100.0/24",)
+
+
+def policy(**fields: Any) -> Identity:
+    return Identity(policy=SignInPolicy(**fields))
+
+
+def by_password(person: Person, email: str) -> Any:
+    return person.http.post("/sign-in", data={"email": email, "password": PASSWORD})
+
+
+def with_codes(house: House, record: TenantRecord) -> str:
+    """One-time codes for the owner: their secret."""
+    secret = pyotp.random_base32()
+    sealed = Vault(CELL_KEY).seal(secret, f"codes:{record.organisation_id}")
+    house.rows(
+        record,
+        "insert into credential (id, principal_id, kind, secret) values (gen_random_uuid(), %s, 't', %s)",
+        record.organisation_id,
+        sealed,
+    )
+    return secret
+
+
+def test_a_session_ends_when_its_length_or_its_idleness_is_over(house: House) -> None:
+    record = house.workspace(identity=policy(session_seconds=3600, idle_seconds=600))
+    owner = house.owner(record)
+    assert signed_in(owner)
+    house.rows(record, "update session set seen_at = now() - interval '11 minutes'")
+    assert not signed_in(owner)
+    house.rows(record, "update session set seen_at = now(), created_at = now() - interval '61 minutes'")
+    assert not signed_in(owner)
+    # The control: a policy that is gone lets the very same session go on.
+    house.change(record, identity=Identity())
+    assert signed_in(owner)
+
+
+def test_a_session_of_a_provider_ends_when_the_provider_wants_it_to(house: House) -> None:
+    provider = paper()
+    record = house.workspace(identity=provider.identity())
+    soon = (dt.datetime.now(dt.UTC) + dt.timedelta(minutes=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    sign_in(house.stranger(record), provider, session_until=soon)
+    [(left,)] = house.rows(record, "select expires_at - now() from session")
+    assert dt.timedelta(minutes=28) < left < dt.timedelta(minutes=31)
+
+
+def test_only_allowed_networks_open_the_workspace_to_every_way(house: House) -> None:
+    provider = paper(domains=(DOMAIN,))
+    closed = provider.identity(policy=SignInPolicy(networks=ELSEWHERE))
+    record = house.workspace(identity=provider.identity())
+    owner = house.owner(record)
+    member = house.stranger(record)
+    sign_in(member, provider)
+    assert signed_in(member)
+    record = house.change(record, identity=closed)
+    # Those who are in are out with their next request, and nobody comes in anew.
+    for inside in (owner, member):
+        answer = inside.get("/account")
+        assert answer.status_code == 403
+        assert "own networks only, and you come from 127.0.0.1" in answer.text
+    assert by_password(house.stranger(record), owner.email).status_code == 403
+    assert sign_in(house.stranger(record), provider).status_code == 403
+    assert house.stranger(record).get("/enter", params={"ticket": house.ticket(record)}).status_code != 200
+    # Break-glass accounts come from anywhere.
+    glass = SignInPolicy(networks=ELSEWHERE, break_glass=(record.organisation_id,))
+    record = house.change(record, identity=provider.identity(policy=glass))
+    assert owner.get("/account").status_code == 200
+    assert member.get("/account").status_code == 403
+    # The control: the client's own network.
+    house.change(record, identity=provider.identity(policy=SignInPolicy(networks=("127.0.0.0/8",))))
+    assert member.get("/account").status_code == 200
+
+
+def test_an_enforced_provider_ends_passwords_but_for_break_glass(house: House) -> None:
+    provider = paper(stage="pilot", domains=(DOMAIN, "example.org"))
+    record = house.workspace(identity=provider.identity())
+    owner = house.owner(record)
+    member, _ = house.add(record)
+    guest, _ = house.add(record, 0, email="guest@elsewhere.test")
+    assert signed_in(owner)
+    enforced = msgspec.structs.replace(provider.connection, stage="enforced")
+    glass = SignInPolicy(break_glass=(record.organisation_id,))
+    record = house.change(record, identity=Paper(enforced).identity(policy=glass))
+    assert signed_in(owner)
+    assert not signed_in(member)
+    assert signed_in(guest), "another domain is not this provider's business"
+    refused = by_password(house.stranger(record), member.email)
+    assert refused.status_code == 403
+    assert "sign in with Acme ID" in refused.text
+    assert by_password(house.stranger(record), owner.email).url.path == "/"
+    # A mailed link is no way around it either.
+    house.stranger(record).http.post("/forgotten", data={"email": member.email})
+    [(_, _, payload)] = house.mails(record)
+    link = payload["url"].split("token=")[1]
+    fresh = {"token": link, "password": "Violon-Brume-Escale-42", "repeated": "Violon-Brume-Escale-42"}
+    person = house.stranger(record)
+    assert person.http.post("/reset", data=fresh).status_code == 403
+    assert not signed_in(person)
+    # Enforcement that no administrator came in by has ended by itself.
+    over = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=1)
+    reverted = msgspec.structs.replace(enforced, reverts_at=over)
+    house.change(record, identity=Paper(reverted).identity())
+    data = {"email": member.email, "password": fresh["password"]}
+    assert house.stranger(record).http.post("/sign-in", data=data).url.path == "/"
+
+
+def test_a_session_of_a_connection_that_is_gone_or_not_open_ends(house: House) -> None:
+    provider = paper()
+    record = house.workspace(identity=provider.identity())
+    person = house.stranger(record)
+    sign_in(person, provider)
+    for identity in (Identity(), Paper(msgspec.structs.replace(provider.connection, stage="tested")).identity()):
+        record = house.change(record, identity=identity)
+        assert not signed_in(person)
+        record = house.change(record, identity=provider.identity())
+        assert signed_in(person)
+    pilot = msgspec.structs.replace(provider.connection, stage="pilot", pilot=("bob@acme.test",))
+    house.change(record, identity=Paper(pilot).identity())
+    assert not signed_in(person)
+
+
+def test_where_a_second_factor_is_required_a_password_alone_opens_nothing(house: House) -> None:
+    provider = paper()
+    identity = provider.identity(policy=SignInPolicy(second_factor=True))
+    record = house.workspace(identity=provider.identity())
+    owner = house.owner(record)
+    assert signed_in(owner)
+    record = house.change(record, identity=identity)
+    led = owner.get("/account")
+    assert led.url.path == "/confirm"
+    assert "Create a passkey" in led.text
+    assert owner.post("/spaces", {"name": "X"}, csrf=owner.token("/confirm")).url.path == "/confirm"
+    assert house.rows(record, "select count(*) from space")[0][0] == 0
+    # Who has none may set one up; who has one must show it, and may not make another by a password alone.
+    assert owner.get("/account/codes").url.path == "/account/codes"
+    secret = with_codes(house, record)
+    assert owner.get("/account/codes").url.path == "/confirm"
+    assert owner.post("/account/passkeys/options", csrf=owner.token("/confirm")).status_code in {200, 401}
+    wrong = owner.post("/confirm/code", {"code": "000000"}, csrf=owner.token("/confirm"))
+    assert wrong.status_code == 422
+    before = owner.http.cookies["parvis"]
+    code = pyotp.TOTP(secret).now()
+    assert (
+        owner.post("/confirm/code", {"code": code, "next": "/members"}, csrf=owner.token("/confirm")).url.path
+        == "/members"
+    )
+    assert owner.http.cookies["parvis"] != before
+    assert signed_in(owner)
+    # The provider's own word is enough.
+    person = house.stranger(record)
+    sign_in(person, provider)
+    assert signed_in(person)
+
+
+def test_somebody_invited_into_a_governed_domain_comes_in_by_the_provider(house: House) -> None:
+    provider = paper()
+    record = house.workspace(identity=provider.identity())
+    owner = house.owner(record)
+    owner.post("/members/invitations", {"emails": f"alice@{DOMAIN}", "role": "1"})
+    [(_, _, payload)] = house.mails(record)
+    person = house.stranger(record)
+    form = {"token": payload["url"].split("token=")[1], "name": "Alice"}
+    joined = person.http.post("/join", data=form, follow_redirects=False)
+    assert joined.headers["location"] == f"/sign-in/with/{provider.connection.id}"
+    assert not signed_in(person)
+    assert sign_in(person, provider).url.path == "/"
+    assert house.rows(record, "select count(*) from principal where email = %s", f"alice@{DOMAIN}") == [(1,)]
+    assert CSRF.search(person.get("/account").text)
