@@ -78,6 +78,8 @@ def start_test(
     """Begin a test run: a real sign-in by it, at any stage, that opens no session. The one before ends."""
     organisation = changing.begin(session, organisation_id)
     row = row_of(session, organisation_id, connection_id)
+    if not row.settings:
+        raise stages.incomplete()
     token = new_token()
     row.test_sha256, row.test_until = hashlib.sha256(token.encode()).hexdigest(), datetime.now(UTC) + TEST_VALID
     session.flush()

@@ -115,13 +115,16 @@ def _from_metadata(settings: ControlPlaneSettings, kind: str, url: str | None, x
 
 
 def _checked(settings: ControlPlaneSettings, kind: str, given: dict[str, Any], before: dict[str, Any]) -> Checked:
+    if not given and not before:
+        # A draft before the other side is known: it asks for our addresses first, and they hold the connection's id.
+        return Checked({})
     return saml_settings(given, before) if kind == "saml" else oidc_settings(settings, given, before)
 
 
 def _keep_secret(session: Session, row: Connection, checked: Checked) -> None:
     if checked.secret is not None:
         row.secret_sealed = vault_of(session).seal(checked.secret, secret_purpose(row.id))
-    wants = row.kind == "oidc" and checked.settings["auth_method"] != "none"
+    wants = row.kind == "oidc" and checked.settings.get("auth_method", "none") != "none"
     if wants and row.secret_sealed is None:
         message = "Give the client secret that your identity provider made, or choose that there is none."
         raise Refusal("secret_missing", message, field="settings.client_secret")

@@ -51,7 +51,8 @@ def proven_names(session: Session, organisation_id: UUID) -> frozenset[str]:
 
 def _rows(session: Session, rules: SignInRules) -> list[Connection]:
     query = select(Connection).where(Connection.organisation_id == rules.organisation_id).order_by(Connection.id)
-    return list(session.scalars(query.execution_options(populate_existing=True)))
+    # A draft that knows nothing of the other side yet is nobody's way in.
+    return [row for row in session.scalars(query.execution_options(populate_existing=True)) if row.settings]
 
 
 def _keys(session: Session, organisation_id: UUID) -> dict[UUID, list[ConnectionKey]]:

@@ -27,6 +27,8 @@ def obstacles_of(session: Session, row: Connection, stage: str) -> list[Refusal]
     found: list[Refusal] = []
     if ORDER.index(stage) <= ORDER.index(row.stage):
         return found
+    if not row.settings:
+        return [incomplete()]
     if stage in {"tested", "pilot", "enforced"} and row.stage == "draft":
         found += _untested(session, row)
     if stage in {"pilot", "enforced"}:
@@ -34,6 +36,12 @@ def obstacles_of(session: Session, row: Connection, stage: str) -> list[Refusal]
     if stage == "enforced":
         found += _unsafe(session, row)
     return found
+
+
+def incomplete() -> Refusal:
+    """A draft that knows nothing of the other side yet."""
+    message = "First say what we need to know of your directory: its metadata, or its issuer."
+    return Refusal("connection_incomplete", message, status=409)
 
 
 def _untested(session: Session, row: Connection) -> list[Refusal]:
