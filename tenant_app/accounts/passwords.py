@@ -102,6 +102,9 @@ async def ask_reset(conn: Connection, record: TenantRecord, email: str, base_url
     person = await people.by_email(conn, email)
     if person is None or person.disabled_at is not None or tries.count > RESETS:
         return
+    if policies.enforcing(record, email) and person.id not in record.identity.policy.break_glass:
+        # No password of his would open anything.
+        return
     token = new_token()
     await credentials.drop_kind(conn, person.id, credentials.RESET)
     await credentials.add(conn, person.id, credentials.RESET, handle=token_hash(token))

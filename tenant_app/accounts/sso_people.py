@@ -23,7 +23,7 @@ from tenant_app.accounts.seats import kind_of, require_seats
 from tenant_app.accounts.sso_traces import Result, Trail
 from tenant_app.contract import SignInConnection
 from tenant_app.interface import Role
-from tenant_app.tenancy import Connection, Q, TenantRecord
+from tenant_app.tenancy import Connection, Q, TenantRecord, read_only_refusal
 
 ROLES = {"guest": Role.GUEST, "member": Role.MEMBER, "administrator": Role.ADMINISTRATOR}
 LONGEST_SUBJECT = 255
@@ -225,6 +225,8 @@ class Reception:
                     email=email,
                 )
             )
+        if self.record.state == "read_only":
+            raise read_only_refusal()
         await require_seats(self.conn, self.record, kind_of(role), 1, invited=email)
         made = new_id()
         name = _printable_name(said.name) or email.partition("@")[0]

@@ -148,6 +148,16 @@ def test_without_just_in_time_only_members_come_in(house: House) -> None:
     assert "is not a member" in answer.text
 
 
+def test_a_read_only_workspace_takes_nobody_new_and_lets_members_in(house: House) -> None:
+    provider = paper()
+    record = house.workspace(identity=provider.identity())
+    assert sign_in(house.stranger(record), provider).url.path == "/"
+    house.change(record, state="read_only")
+    assert sign_in(house.stranger(record), provider).url.path == "/"
+    assert sign_in(house.stranger(record), provider, "bob", mail=f"bob@{DOMAIN}").status_code == 403
+    assert house.rows(record, "select count(*) from principal") == [(2,)]
+
+
 def test_a_deactivated_person_stays_out(house: House) -> None:
     provider = paper()
     record = house.workspace(identity=provider.identity())
