@@ -26,6 +26,7 @@ from tenant_app.contract.records import (
     Usage,
     slot_name,
 )
+from tenant_app.contract.removals import Removal, ScimEvent
 from tenant_app.contract.tickets import KeyPair, Purpose, Ticket, check, console_key, derived_key, mint, new_key
 
 __all__ = [
@@ -42,6 +43,8 @@ __all__ = [
     "Person",
     "PersonRole",
     "Purpose",
+    "Removal",
+    "ScimEvent",
     "ScimToken",
     "SignInConnection",
     "SignInPolicy",

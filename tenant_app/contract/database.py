@@ -18,6 +18,7 @@ from tenant_app.contract import (
     people,
     preparation,
     publishing,
+    removals,
     slots,
     verification,
     watching,
@@ -25,6 +26,7 @@ from tenant_app.contract import (
 from tenant_app.contract.connections import Connection
 from tenant_app.contract.people import Person, Trace
 from tenant_app.contract.records import Check, Health, Inspection, Inventory, Owner, TenantRecord, Upgraded, Usage
+from tenant_app.contract.removals import Removal, ScimEvent
 from tenant_app.contract.upgrading import Upgrading
 
 Answer = TypeVar("Answer")
@@ -178,6 +180,22 @@ class CellDatabase:
                 connection, organisation_id, connection_id, since, administrator=administrator
             )
         )
+
+    def pending_removals(self, organisation_id: UUID) -> list[Removal]:
+        """Whom a directory would remove and who wait for an administrator, because they are too many at once."""
+        return self._run(lambda connection: removals.pending(connection, organisation_id))
+
+    def approve_removals(self, organisation_id: UUID, ids: Collection[UUID] | None, decided_by: UUID) -> list[UUID]:
+        """These removals, or all that wait, take place; tells who is no longer let in. Never the last owner."""
+        return self._run(lambda connection: removals.approve(connection, organisation_id, ids, decided_by))
+
+    def refuse_removals(self, organisation_id: UUID, ids: Collection[UUID] | None, decided_by: UUID) -> list[UUID]:
+        """These, or all who wait, stay."""
+        return self._run(lambda connection: removals.refuse(connection, organisation_id, ids, decided_by))
+
+    def scim_events(self, organisation_id: UUID, *, before: UUID | None = None, limit: int = 50) -> list[ScimEvent]:
+        """What the organisation's directories did, the latest first."""
+        return self._run(lambda connection: removals.events(connection, organisation_id, before=before, limit=limit))
 
     def ask_reconciliation(self, organisation_id: UUID) -> bool:
         """The worker compares the workspace's books with its store now; until it has, `reconciled_at` is None.

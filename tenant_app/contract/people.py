@@ -95,7 +95,7 @@ class Trace(Value, frozen=True, kw_only=True):
 
 
 @contextmanager
-def _inside(connection: Connection, organisation_id: UUID) -> Iterator[None]:
+def inside(connection: Connection, organisation_id: UUID) -> Iterator[None]:
     """Work as the organisation's own slot, in its own schema."""
     row = connection.execute("select name from directory.slot where organisation_id = %s", [organisation_id]).fetchone()
     if row is None:
@@ -122,7 +122,7 @@ def _one(connection: Connection, principal_id: UUID) -> Person | None:
 
 def person(connection: Connection, organisation_id: UUID, principal_id: UUID) -> Person | None:
     """One of its people; None for whom it does not know."""
-    with _inside(connection, organisation_id):
+    with inside(connection, organisation_id):
         return _one(connection, principal_id)
 
 
@@ -138,7 +138,7 @@ def people(
         "after": after,
         "limit": max(1, min(limit, LONGEST_PAGE)),
     }
-    with _inside(connection, organisation_id):
+    with inside(connection, organisation_id):
         return [_person(row) for row in connection.execute(PAGE.encode(), asked).fetchall()]
 
 
@@ -148,7 +148,7 @@ def set_role(connection: Connection, organisation_id: UUID, principal_id: UUID, 
         raise Refusal("role_unknown", "Choose one of the roles of the list.", field="role")
     number, kind = ROLES.index(role), "g" if role == "guest" else "m"
     most = _most(connection, organisation_id, kind)
-    with _inside(connection, organisation_id):
+    with inside(connection, organisation_id):
         found = _for_change(connection, principal_id)
         if number < OWNER:
             _keep_an_owner(connection, found)
@@ -164,7 +164,7 @@ def set_role(connection: Connection, organisation_id: UUID, principal_id: UUID, 
 def set_active(connection: Connection, organisation_id: UUID, principal_id: UUID, active: bool) -> Person:
     """Let him in again, if there is a seat; or end his sessions and keep him out. His files and his name stay."""
     most = {kind: _most(connection, organisation_id, kind) for kind in ("g", "m")}
-    with _inside(connection, organisation_id):
+    with inside(connection, organisation_id):
         found = _for_change(connection, principal_id)
         if found.active == active:
             return found
@@ -224,7 +224,7 @@ def _noted(connection: Connection, principal_id: UUID, verb: str, facts: dict[st
 def traces(connection: Connection, organisation_id: UUID, connection_id: UUID, limit: int) -> list[Trace]:
     """The latest sign-ins and test runs of a connection. A slot that waits for its upgrade has none yet."""
     try:
-        with _inside(connection, organisation_id):
+        with inside(connection, organisation_id):
             rows = connection.execute(TRACES, [connection_id, max(1, min(limit, LONGEST_PAGE))]).fetchall()
     except psycopg.errors.UndefinedTable:
         connection.rollback()
@@ -237,7 +237,7 @@ def last_success(
 ) -> datetime | None:
     """When an administrator last came in by this connection; or when a test run of it last went through."""
     try:
-        with _inside(connection, organisation_id):
+        with inside(connection, organisation_id):
             row = connection.execute(CAME_IN if administrator else PASSED, [connection_id, since]).fetchone()
     except psycopg.errors.UndefinedTable:
         connection.rollback()
