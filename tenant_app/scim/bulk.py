@@ -29,11 +29,9 @@ class Operation:
         self.path = str(plain.get("path", ""))
         self.data: Any = plain.get("data")
         self.version: str | None = plain.get("version") if isinstance(plain.get("version"), str) else None
+        # The `bulkId`s that it names.
+        self.references = {*_references(self.data), *_references(self.path.rpartition("/")[2])}
         self.result: dict[str, Any] | None = None
-
-    def references(self) -> set[str]:
-        """The `bulkId`s that it names."""
-        return set(_references(self.data)) | set(_references(self.path.rpartition("/")[2]))
 
     def answer(self, status: int, **more: Any) -> None:
         """Write down what became of it."""
@@ -87,19 +85,24 @@ async def run(request: AnyRequest, body: Any) -> dict[str, Any]:
     operations, most_errors = _operations(body)
     spend_all(request, len(operations))
     known: dict[str, str] = {}
-    waiting = operations
-    while waiting:
-        ready = [one for one in waiting if one.references() <= known.keys()]
-        if not ready:
-            break
-        # The first that can be done: later ones may wait for it.
-        await _do(request, ready[0], known)
-        waiting = [one for one in waiting if one is not ready[0]]
-        if sum(one.failed for one in operations) >= most_errors:
-            waiting = []
-            break
+    waiting, errors, before = operations, 0, len(operations) + 1
+    while waiting and len(waiting) < before:
+        before, later = len(waiting), []
+        for one in waiting:
+            if errors >= most_errors:
+                return _answered(operations)
+            if one.references <= known.keys():
+                await _do(request, one, known)
+                errors += one.failed
+            else:
+                later.append(one)
+        waiting = later
     for one in waiting:
-        _fail(one, wrong("bulkId", "the bulkId of another operation, made before or after it"))
+        _fail(one, wrong("bulkId", "the bulkId of another operation of this request, which was carried out"))
+    return _answered(operations)
+
+
+def _answered(operations: list[Operation]) -> dict[str, Any]:
     return {"schemas": [BULK_ANSWER], "Operations": [one.result for one in operations if one.result is not None]}
 
 
