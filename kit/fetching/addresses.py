@@ -20,6 +20,7 @@ INSIDE = tuple(
         *("fc00::/7", "fe80::/10", "fec0::/10"),
     )
 )
+LOOPBACK = "127.0.0.1"
 NAT64 = ip_network("64:ff9b::/96")
 
 
@@ -59,6 +60,9 @@ def parsed(text: str) -> Address:
 
 async def look_up(host: str, port: int) -> Sequence[str]:
     """All addresses of a name, by the machine's own resolver."""
+    if host == "localhost" or host.endswith(".localhost"):
+        # Always one's own machine (RFC 6761); not every resolver knows it.
+        return [LOOPBACK]
     loop = asyncio.get_running_loop()
     found = await loop.run_in_executor(
         LOOKUPS, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)

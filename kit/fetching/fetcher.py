@@ -21,6 +21,7 @@ from kit.fetching.transport import Bounds, LookUp, PinnedTransport
 
 MIB = 1024 * 1024
 LONGEST_ADDRESS = 2000
+LAST_PORT = 65535
 AGENT = "Parvis"
 
 log = logs.get("fetching")
@@ -115,9 +116,9 @@ class Fetcher:
     @staticmethod
     def _host_of(url: str, field: str) -> str:
         try:
-            host = httpx2.URL(url).host if len(url) <= LONGEST_ADDRESS and url.isprintable() else ""
+            parts = httpx2.URL(url if len(url) <= LONGEST_ADDRESS and url.isprintable() else "")
         except (httpx2.InvalidURL, UnicodeError, ValueError) as error:
             raise refusals.malformed(url, field) from error
-        if not host:
+        if not parts.host or (parts.port or 0) > LAST_PORT:
             raise refusals.malformed(url, field)
-        return host
+        return parts.host
