@@ -116,7 +116,7 @@ VENDORS: dict[str, Vendor] = {
         issuer_hint="https://your-server/realms/your-realm",
     ),
     "generic": Vendor(
-        "Another one",
+        N_("Another one"),
         {
             "saml": N_("Register a SAML 2.0 service provider with these values."),
             "oidc": N_("Register a confidential OpenID Connect client with these values."),

@@ -28,7 +28,8 @@ def way(desk: Desk) -> list[Step]:
     """The four steps as they stand. The first one that is not done is the one to take now."""
     domains = identity.domains(desk.session, desk.organisation_id)
     connections = identity.connections(desk.session, desk.organisation_id)
-    furthest = max(connections, key=lambda one: STAGES.index(one.stage), default=None)
+    known = [one for one in connections if one.settings]
+    furthest = max(known, key=lambda one: STAGES.index(one.stage), default=None)
     steps = [_domain(domains), _connection(furthest), _test(furthest), _enforce(furthest)]
     open_yet = False
     found = []

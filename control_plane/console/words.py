@@ -17,7 +17,7 @@ class Look:
 STATES: dict[str, Look] = {
     "ordered": Look(N_("Ordered"), "info", "clock"),
     "provisioning": Look(N_("Being prepared"), "info", "clock"),
-    "live": Look(N_("Open"), "ok", "circle-check"),
+    "live": Look(N_("In service"), "ok", "circle-check"),
     "read_only": Look(N_("Read-only"), "warn", "eye"),
     "suspended": Look(N_("Suspended"), "bad", "pause"),
     "closing": Look(N_("Closing"), "plain", "clock"),
