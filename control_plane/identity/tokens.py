@@ -36,6 +36,8 @@ class Scope(StrEnum):
     OPERATIONS_WRITE = "operations:write"
     STORAGE_READ = "storage:read"
     STORAGE_WRITE = "storage:write"
+    IDENTITY_READ = "identity:read"
+    IDENTITY_WRITE = "identity:write"
     TOKENS_READ = "tokens:read"
     TOKENS_WRITE = "tokens:write"
     AUDIT_READ = "audit:read"

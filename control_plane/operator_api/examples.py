@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from control_plane.operator_api import bodies
+from control_plane.operator_api import bodies, identity_bodies
 
 REASON = "Contract 42 has ended"
 TEAM: dict[str, Any] = {
@@ -69,6 +69,24 @@ EXAMPLES: dict[type[bodies.Body], dict[str, Any]] = {
     },
     bodies.MirrorVerification: {"deep": False},
     bodies.Restoration: {"as_of": "2027-03-01T00:00:00+01:00"},
+    identity_bodies.NewDomain: {"name": "sevres.example"},
+    identity_bodies.DomainChange: {"capture": False},
+    identity_bodies.NewConnection: {
+        "kind": "saml",
+        "name": "Entra ID",
+        "vendor": "entra",
+        "domains": ["sevres.example"],
+        "roles": {"Parvis administrators": "administrator"},
+        "otherwise": "member",
+        "metadata_url": "https://login.microsoftonline.com/00000000-0000-0000-0000-000000000000/"
+        "federationmetadata/2007-06/federationmetadata.xml",
+    },
+    identity_bodies.ConnectionChange: {"pilot": ["camille@sevres.example"]},
+    identity_bodies.StageChange: {"stage": "pilot"},
+    identity_bodies.KeyStep: {"step": "announce"},
+    identity_bodies.PolicyChange: {"second_factor": True, "networks": ["192.0.2.0/24"]},
+    identity_bodies.NewScimToken: {"name": "Entra ID", "days": 365},
+    identity_bodies.NewSetUpLink: {"purpose": "sign_in", "hours": 72},
     bodies.NewToken: {
         "name": "nightly import",
         "scopes": ["organisations:read", "organisations:write"],

@@ -10,7 +10,7 @@ from litestar import Litestar, Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
-from control_plane.operator_api import bodies
+from control_plane.operator_api import bodies, identity_bodies
 from control_plane.operator_api.examples import EXAMPLES
 from control_plane.operator_api.guards import Requires
 from control_plane.operator_api.parameters import Given, function_of, parameters
@@ -56,7 +56,9 @@ HEADERS = {
     "Retry-After": ("Seconds to wait.", {"type": "integer", "minimum": 1}),
     "WWW-Authenticate": ("What is wanted.", {"type": "string"}),
 }
-SENT = frozenset(kind for kind in vars(bodies).values() if isinstance(kind, type) and issubclass(kind, msgspec.Struct))
+_KINDS = [*vars(bodies).values(), *vars(identity_bodies).values()]
+SENT = frozenset(kind for kind in _KINDS if isinstance(kind, type) and issubclass(kind, msgspec.Struct))
+ETAGGED = ("{reference}", "{code}", "{connection_id}", "/sign-in-policy")
 
 
 @functools.cache
@@ -159,6 +161,10 @@ PATHS: dict[str, tuple[str, dict[str, Any]]] = {
     "reference": ("An organisation's id or address.", {"type": "string", "minLength": 1, "examples": ["sevres"]}),
     "operation_id": ("An operation's id.", {"type": "string", "format": "uuid"}),
     "run_id": ("The id of a verification or a restoration.", {"type": "string", "format": "uuid"}),
+    "domain_id": ("A domain's id.", {"type": "string", "format": "uuid"}),
+    "connection_id": ("A connection's id.", {"type": "string", "format": "uuid"}),
+    "scim_token_id": ("The id of a directory's token.", {"type": "string", "format": "uuid"}),
+    "link_id": ("A set-up link's id.", {"type": "string", "format": "uuid"}),
     "token_id": ("A token's id.", {"type": "string", "format": "uuid"}),
     "code": ("An offer's code.", {"type": "string", "minLength": 1, "examples": ["team"]}),
     "name": ("A cell's name.", {"type": "string", "minLength": 1, "examples": ["fr-par-1"]}),
@@ -218,7 +224,7 @@ def _success(handler: HTTPRouteHandler) -> str:
 
 def _headers(path: str, method: str, status: int) -> list[str]:
     made = ["Location"] if status in (201, 202) else []
-    if method == "GET" and path.endswith(("{reference}", "{code}")):
+    if method == "GET" and path.endswith(ETAGGED):
         made.append("ETag")
     return made
 

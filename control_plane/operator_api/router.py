@@ -12,10 +12,17 @@ from control_plane.operator_api import problems
 from control_plane.operator_api.changing import provide_change
 from control_plane.operator_api.controllers.audit import AuditController
 from control_plane.operator_api.controllers.cells import CellController
+from control_plane.operator_api.controllers.connections import ConnectionController
+from control_plane.operator_api.controllers.domains import DomainController
 from control_plane.operator_api.controllers.mirrors import MirrorController
 from control_plane.operator_api.controllers.offers import OfferController
 from control_plane.operator_api.controllers.operations import OperationController
 from control_plane.operator_api.controllers.organisations import OrganisationController
+from control_plane.operator_api.controllers.sign_in import (
+    PolicyController,
+    ScimTokenController,
+    SetUpLinkController,
+)
 from control_plane.operator_api.controllers.states import StateController
 from control_plane.operator_api.controllers.storage import OrganisationStorageController, StoreController
 from control_plane.operator_api.controllers.tokens import TokenController
@@ -43,6 +50,11 @@ CONTROLLERS: list[Any] = [
     StoreController,
     OrganisationStorageController,
     MirrorController,
+    DomainController,
+    ConnectionController,
+    PolicyController,
+    ScimTokenController,
+    SetUpLinkController,
     OperationController,
     TokenController,
     AuditController,

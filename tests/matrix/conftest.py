@@ -31,6 +31,7 @@ def faces(matrix_engine: Engine, vault: Vault, tmp_path_factory: pytest.TempPath
     key.write_text(base64.b64encode(vault.master).decode())
     settings = ControlPlaneSettings.from_env(
         {
+            "PARVIS_DNS_RESOLVERS": "127.0.0.1:1",
             "PARVIS_DATABASE_URL": "postgresql://127.0.0.1/unused",
             "PARVIS_BROKER_URL": "redis://127.0.0.1:1/0",
             "PARVIS_MASTER_KEY_FILE": str(key),

@@ -1,6 +1,6 @@
 """Each route of the API and the portal, asked by each of eight principals: who may, gets past the door; nobody else."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from sqlalchemy import Engine, text
 from control_plane import identity
 from control_plane.audit import SYSTEM
 from control_plane.identity import PERMISSIONS, Permission, Role, Scope
+from control_plane.identity.organisation_models import Connection, SetUpLink
 from control_plane.identity.sessions import open_session
 from control_plane.operator_api import router
 from control_plane.storage.mirror_models import MirrorRun
@@ -34,13 +35,14 @@ class World:
 
     client: TestClient[Any]
     engine: Engine
-    places: dict[str, str]
+    places: dict[str, str | Callable[[], str]]
     secrets: dict[str, str] = field(default_factory=dict)
 
     def ask(self, route: str, headers: dict[str, str]) -> int:
         method, _, path = route.partition(" ")
         for name, value in self.places.items():
-            path = path.replace(f"{{{name}}}", value)
+            if f"{{{name}}}" in path:
+                path = path.replace(f"{{{name}}}", value if isinstance(value, str) else value())
         assert "{" not in path, f"no place is known for {path}"
         sent = {"host": HOST, "accept": "application/json", "cookie": "", **headers}
         with self.client.stream(method, path, headers=sent, follow_redirects=False) as answer:
@@ -92,6 +94,40 @@ def run_of(engine: Engine, organisation_id: str) -> UUID:
     return run_id
 
 
+def domain_of(engine: Engine, organisation_id: UUID) -> str:
+    """A domain that it has claimed."""
+    with transaction(engine) as session:
+        return str(identity.claim_domain(session, organisation_id, "sevres.example", actor=SYSTEM).id)
+
+
+def sign_in_of(engine: Engine, organisation_id: UUID) -> dict[str, str]:
+    """A connection, a directory's token, a link."""
+    plain: dict[str, Any] = {"domains": [], "pilot": [], "attributes": {}, "roles": {}, "settings": {}}
+    made = Connection(
+        id=new_id(),
+        organisation_id=organisation_id,
+        kind="oidc",
+        vendor="generic",
+        name="IdP",
+        stage="draft",
+        just_in_time=True,
+        settled_at=datetime.now(UTC),
+        **plain,
+    )
+    link = SetUpLink(
+        id=new_id(),
+        organisation_id=organisation_id,
+        token_hash=b"x",
+        purpose="scim",
+        created_by="x",
+        expires_at=_soon(),
+    )
+    with transaction(engine) as session:
+        session.add_all([made, link])
+        token, _ = identity.issue_scim_token(session, organisation_id, "matrix", actor=SYSTEM)
+    return {"connection_id": str(made.id), "link_id": str(link.id), "scim_token_id": str(token.id)}
+
+
 @pytest.fixture(scope="module")
 def world(faces: Faces, matrix_engine: Engine) -> Iterator[World]:
     with TestClient(faces.portal, raise_server_exceptions=False) as client:
@@ -101,7 +137,11 @@ def world(faces: Faces, matrix_engine: Engine) -> Iterator[World]:
             spare, _ = identity.issue_token(session, "spare", [Scope.TOKENS_WRITE], None, (), SYSTEM)
         client.headers["host"] = HOST
         made = Api(client, matrix_engine, secret, spare).order("sevres")
-        places = {
+        organisation_id = UUID(made["organisation"]["id"])
+        places: dict[str, str | Callable[[], str]] = {
+            # What one request removes is there again for the next.
+            "domain_id": lambda: domain_of(matrix_engine, organisation_id),
+            **sign_in_of(matrix_engine, organisation_id),
             "reference": "sevres",
             "operation_id": made["operation"]["id"],
             "code": "team",

@@ -68,7 +68,7 @@ def contract_api(contract_engine: Engine, settings: ControlPlaneSettings) -> Ite
 
 
 # These reach out to any address they are given: their refusals are tested by name.
-REACHING_OUT = ("add_database", "add_cell", "mirror_cell")
+REACHING_OUT = ("add_database", "add_cell", "mirror_cell", "add_connection")
 FUZZED = [
     (path, method, mode)
     for path, method, operation in OPERATIONS
