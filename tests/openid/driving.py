@@ -27,9 +27,9 @@ def client_of(scene: Scene) -> Client:
     return Client(CLIENT, CALLBACK, secret, scene.auth_method)  # type: ignore[arg-type]
 
 
-def visit(url: str) -> dict[str, str]:
+def visit(url: str, trust: ssl.SSLContext = NO_TLS) -> dict[str, str]:
     """What the provider sends the browser back with."""
-    answer = httpx2.get(url, trust_env=False, verify=NO_TLS)
+    answer = httpx2.get(url, trust_env=False, verify=trust)
     assert answer.status_code == 303, answer.text
     return dict(parse_qsl(urlsplit(answer.headers["location"]).query, keep_blank_values=True))
 

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import secrets
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -194,13 +195,13 @@ class Handler(BaseHTTPRequestHandler):
 class Op:
     """The running provider."""
 
-    port: int
+    base: str
     scenes: dict[str, Scene]
 
     def scene(self, ending: str = "") -> Scene:
         """A provider of its own, without fault."""
         name = secrets.token_hex(6)
-        base = f"http://127.0.0.1:{self.port}/{name}"
+        base = f"{self.base}/{name}"
         issuer = base + ending
         discovery = {
             "issuer": issuer,
@@ -225,13 +226,17 @@ class Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def running_op() -> Iterator[Op]:
+def running_op(tls: ssl.SSLContext | None = None) -> Iterator[Op]:
+    """With `tls`, it answers by https under the name localhost."""
     scenes: dict[str, Scene] = {}
     server = Server(("127.0.0.1", 0), type("OpHandler", (Handler,), {"scenes": scenes}))
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
-        yield Op(server.server_address[1], scenes)
+        yield Op(f"https://localhost:{port}" if tls else f"http://127.0.0.1:{port}", scenes)
     finally:
         server.shutdown()
         server.server_close()
