@@ -133,6 +133,7 @@ def test_an_upload_goes_on_after_the_app_was_killed_between_its_parts(frail: tup
     assert owner.get(f"/drive/{file['id']}/content").content == body
 
 
+@pytest.mark.timeout(240)
 def test_a_store_whose_disk_hangs_gives_a_clear_answer_in_time_and_pages_go_on(frail: tuple[House, Any]) -> None:
     house, ceph = frail
     owner = house.owner(house.workspace())
@@ -148,7 +149,8 @@ def test_a_store_whose_disk_hangs_gives_a_clear_answer_in_time_and_pages_go_on(f
         assert time.monotonic() - began < 40
         for path in (f"/drive/{space}", f"/drive/{kept['id']}", "/"):
             assert owner.get(path).status_code == 200
-    deadline = time.monotonic() + 30
+    # The disk has missed its heartbeats: the cluster takes it back in its own time.
+    deadline = time.monotonic() + 120
     while owner.upload(space, "through.txt", b"content").status_code != 201:
         assert time.monotonic() < deadline
     assert owner.get(f"/drive/{kept['id']}/content").content == b"kept"

@@ -150,7 +150,7 @@ def test_a_file_that_changed_since_is_sent_anew(house: House, browser: Browser, 
     # Same name, size and date: only its content tells.
     os.utime(big, ns=(stamp, stamp))
     choose(page, big)
-    page.get_by_text("All uploaded: 1").wait_for()
+    page.get_by_text("All uploaded: 1").wait_for(timeout=60_000)
     [(file,)] = house.rows(owner.record, "select id::text from node where kind = 'f'")
     assert sha256(owner.get(f"/drive/{file}/content").content).digest() == sha256(other).digest()
     assert house.tally(owner.record) == (len(BIG), 0)

@@ -97,7 +97,7 @@ def test_a_pid_file_whose_number_another_program_has_is_no_obstacle(world_folder
 
 
 def test_a_first_start_that_was_cut_off_begins_again(world_folder: Path) -> None:
-    folder = world_folder / "cut"
+    folder = world_folder / "cut-off"
     folder.mkdir()
     made = server(folder)
     made.folder.mkdir()

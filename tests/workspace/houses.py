@@ -263,6 +263,7 @@ class House:
             check=False,
         )
         assert answer.returncode == 0, answer.stderr
+        print(answer.stderr, file=sys.stderr)
 
     def env(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PARVIS_")}

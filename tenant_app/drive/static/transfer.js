@@ -2,7 +2,7 @@
 // Every part carries its digest, which the store checks. What was lost is asked for anew and sent again.
 
 const AT_ONCE = 4;
-const FIRST_GROUP = 8;
+const FIRST_GROUP = 4;
 const LARGEST_GROUP = 32;
 const QUICK_MS = 8000;
 const SLOW_MS = 30000;
@@ -235,22 +235,32 @@ export class Large {
   /** @param {Promised} promised */
   async parts(promised) {
     const left = Array.from({ length: promised.parts }, (_, n) => n + 1).filter((n) => !this.sent.has(n));
-    while (left.length) {
+    let wishes = this.digests(promised, left.splice(0, this.group));
+    while ((await wishes).length) {
       stopIfCancelled(this.signal);
       const began = performance.now();
-      await this.some(promised, left.splice(0, this.group));
+      const now = await wishes;
+      // While these are on their way, the next ones are digested.
+      wishes = this.digests(promised, left.splice(0, this.group));
+      wishes.catch(() => {});
+      await this.some(promised, now);
       const took = performance.now() - began;
       if (took < QUICK_MS) this.group = Math.min(2 * this.group, LARGEST_GROUP);
       else if (took > SLOW_MS) this.group = Math.max(2, this.group >> 1);
     }
   }
 
-  /** One question for several parts, which then go side by side. @param {Promised} promised @param {number[]} numbers */
-  async some(promised, numbers) {
-    const path = `/drive/uploads/${promised.id}/parts`;
-    const wishes = await Promise.all(
+  /** @param {Promised} promised @param {number[]} numbers */
+  digests(promised, numbers) {
+    return Promise.all(
       numbers.map(async (n) => ({ n, digest: await digest(this.piece(n, promised.part_bytes)) })),
     );
+  }
+
+  /** One question for several parts, which then go side by side. @param {Promised} promised
+   * @param {{n: number, digest: string}[]} wishes */
+  async some(promised, wishes) {
+    const path = `/drive/uploads/${promised.id}/parts`;
     const calls = (await patiently(() => this.ask("POST", path, { parts: wishes }), this.signal)).parts;
     const queue = [...wishes.keys()];
     await sideBySide(async () => {
