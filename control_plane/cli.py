@@ -4,11 +4,14 @@ import click
 
 from control_plane.commands.audit import audit
 from control_plane.commands.cell import cell
+from control_plane.commands.connection import connection
+from control_plane.commands.domain import domain
 from control_plane.commands.local import database, export, staff, up
 from control_plane.commands.mirrors import mirror
 from control_plane.commands.offer import offer
 from control_plane.commands.operation import operation
 from control_plane.commands.organisation import organisation
+from control_plane.commands.sign_in import policy, scim, set_up_link
 from control_plane.commands.storage import storage
 from control_plane.commands.token import token
 from control_plane.commands.upgrading import upgrade_cells
@@ -30,7 +33,8 @@ def main() -> None:
     """
 
 
-for command in (up, organisation, storage, offer, cell, operation, token, audit, staff, database, vault):
+SIGN_IN = (domain, connection, policy, scim, set_up_link)
+for command in (up, organisation, *SIGN_IN, storage, offer, cell, operation, token, audit, staff, database, vault):
     main.add_command(command)
 cell.add_command(export)
 cell.add_command(upgrade_cells, "upgrade")
