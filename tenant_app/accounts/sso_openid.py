@@ -33,6 +33,12 @@ def client(connection: SignInConnection, origin: str, seals: Vault) -> Client:
     )
 
 
+def wanted(connection: SignInConnection) -> tuple[str, ...]:
+    """The claims for which userinfo is asked where the ID token lacks them: some tell groups only there."""
+    names = USUAL | connection.attributes
+    return (names["email"], names["groups"]) if connection.roles else (names["email"],)
+
+
 def said(connection: SignInConnection, claims: Claims, trail: Trail, seals: Vault) -> Said:
     """What an ID token says of a person. The token itself is kept sealed: ending the session there takes it."""
     names = USUAL | connection.attributes
