@@ -152,7 +152,7 @@ class Where(FilterVisitor[str]):
             if column is None or path.sub_attr is not None:
                 raise filter_invalid(f"“{path}” cannot stand within these brackets")
             return column
-        if self.lenient and not self.names.known(path):
+        if self.lenient and not self.names.known(path) and any(Names(kind).known(path) for kind in TREES):
             return None
         return self.names.find(path)
 
@@ -302,5 +302,7 @@ def order_by(kind: str, path: AttrPath, *, descending: bool) -> str:
         first = f"select lower({found.parts['value'].sql}) from {found.source}"  # noqa: S608 - the schema's names
         sql = f"({first} order by (e.value ->> 'primary') is not distinct from 'true' desc limit 1)"
         return f"{sql} {direction} nulls last, {alias}.id"
+    if found.kind == "object":
+        raise filter_invalid(f"“{path}” has parts: sort by one of them")
     sql = f"lower({found.sql})" if found.kind == "text" else found.sql
     return f"{sql} {direction} nulls last, {alias}.id"
