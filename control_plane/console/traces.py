@@ -91,7 +91,7 @@ def run_of(trace: Trace) -> Run:
         purpose=trace.purpose,
         ok=ok,
         lines=[_line(one) for one in checks],
-        failure=None if ok else _failure(code, failed or {}),
+        failure=None if ok else _told(code, _dict(data.get("words"))) or _failure(code, failed or {}),
         claims=_dict(data.get("claims")),
         result=_dict(data.get("result")),
     )
@@ -101,6 +101,20 @@ def _line(check: dict[str, Any]) -> Line:
     name = str(check.get("name", ""))
     title = CHECKS.get(name, name.replace("_", " "))
     return Line(title, bool(check.get("ok")), str(check.get("seen", "")), str(check.get("wanted", "")))
+
+
+def _told(code: str, words: dict[str, Any]) -> Refusal | None:
+    """The very sentence that the person read, where the trace has kept it."""
+    message, params = words.get("message"), _dict(words.get("params"))
+    if not code or not isinstance(message, str):
+        return None
+    refusal = Refusal(code, message)
+    refusal.params.update({str(name): str(value) for name, value in params.items()})
+    try:
+        str(refusal)
+    except (LookupError, ValueError):
+        return None
+    return refusal
 
 
 def _failure(code: str, check: dict[str, Any]) -> Refusal:

@@ -101,7 +101,7 @@ async def conclude(request: AnyRequest, back: Back, said: Said, trail: Trail) ->
             await conn.execute("ROLLBACK TO SAVEPOINT before")
             known = None if result.action == "created" else result.principal_id
             trace = await sso_traces.keep(conn, trail, _at(result, known))
-            response: Response[Any] = _tested(request, connection, trail, result, trace)
+            response: Response[Any] = _tested(request, connection, result, trace)
         else:
             from_there = sessions.Origin(connection.id, said.subject, said.session, said.data, said.until)
             response = await signed_in(request, conn, person, way_to, way=Way.SSO, origin=from_there)
@@ -117,15 +117,12 @@ def _at(result: Result, principal_id: Any) -> Result:
     return Result(result.email, result.name, result.role, result.action, principal_id)
 
 
-def _tested(
-    request: AnyRequest, connection: SignInConnection, trail: Trail, result: Result, trace: Any
-) -> Response[Any]:
+def _tested(request: AnyRequest, connection: SignInConnection, result: Result, trace: Any) -> Response[Any]:
     return outside(
         request,
         "accounts/sso_tested.html",
         provider=connection.name,
         result=result,
-        checks=trail.checks,
         trace=trace,
         refusal=None,
     )
@@ -151,7 +148,7 @@ async def refused(
     """The plain page: what failed, its cure, and the number under which an administrator finds the trace."""
     refusal = as_refusal(connection, error, trail)
     if all(one.ok for one in trail.checks):
-        trail.checked(refusal.code, ok=False)
+        trail.checked("seat" if refusal.code == "seats_limit" else refusal.code, ok=False)
     async with transaction(request) as (_, conn):
         # Strangers may post nonsense as long as they like: it fills no table.
         tries = await attempts.count(conn, "sso refusals", client_ip(request), allowed=TRACED_REFUSALS)
@@ -164,7 +161,6 @@ async def refused(
         status=refusal.status,
         provider=connection.name,
         refusal=refusal,
-        checks=trail.checks,
         result=None,
         trace=trace,
     )

@@ -27,6 +27,18 @@ from tenant_app.tenancy import Connection, Q, TenantRecord, read_only_refusal
 
 ROLES = {"guest": Role.GUEST, "member": Role.MEMBER, "administrator": Role.ADMINISTRATOR}
 LONGEST_SUBJECT = 255
+# Under which check the console shows what kept somebody out.
+CHECKS = {
+    "sso_subject": "subject",
+    "sso_other_subject": "subject",
+    "sso_email_missing": "email",
+    "sso_email_unverified": "email",
+    "sso_domain_unproven": "domain",
+    "sso_no_role": "role",
+    "sso_not_open": "pilot",
+    "sso_deactivated": "active",
+    "sso_not_a_member": "member",
+}
 NOW = func.now()
 
 
@@ -127,7 +139,7 @@ class Reception:
     def _failed(self, refusal: Refusal) -> Refusal:
         """The check that kept him out stands in the trace; the words name the provider."""
         seen = str(refusal.params.get("email", refusal.params.get("seen", "")))
-        self.trail.checked(refusal.code.removeprefix("sso_"), ok=False, seen=seen)
+        self.trail.checked(CHECKS[refusal.code], ok=False, seen=seen)
         refusal.params["provider"] = self.connection.name
         refusal.status = 403
         return refusal

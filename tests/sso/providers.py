@@ -57,6 +57,19 @@ class Paper:
     ) -> dict[str, str]:
         """The form that the provider lets the browser post."""
         base = said.pop("base", self.base(house, record))
+        return self.form(base, asked, subject, mail=mail, groups=groups, **said)
+
+    def form(
+        self,
+        base: str,
+        asked: Asked | None,
+        subject: str = "alice",
+        *,
+        mail: str | None = f"alice@{DOMAIN}",
+        groups: Sequence[str] = ("staff",),
+        **said: Any,
+    ) -> dict[str, str]:
+        """The same, for the addresses that begin with `base`."""
         values = {"groups": groups} | ({"mail": [mail]} if mail else {}) | {"displayName": [subject.title()]}
         told = {
             "response_id": "_" + secrets.token_hex(8),
@@ -91,7 +104,7 @@ def paper(
         "certificates": [base64.b64encode(by.der).decode()],
         "sign_requests": True,
         "allow_idp_initiated": False,
-        "keys": [sealed_key(made)],
+        "keys": [sealed_key(made, fields.pop("seals", None))],
         **fields.pop("settings", {}),
     }
     connection = SignInConnection(
@@ -106,19 +119,24 @@ def paper(
     return Paper(connection, by, entity_id)
 
 
-def sealed_key(connection_id: UUID) -> dict[str, str]:
+def sealed_key(connection_id: UUID, seals: Vault | None = None) -> dict[str, str]:
     """Our own key of a connection, as the record carries it."""
     key = our_key()
     plain = base64.b64encode(key.private_der).decode()
     return {
         "certificate": base64.b64encode(key.certificate).decode(),
-        "key_sealed": Vault(CELL_KEY).seal(plain, seal_purpose(connection_id)),
+        "key_sealed": (seals or Vault(CELL_KEY)).seal(plain, seal_purpose(connection_id)),
     }
 
 
 def begin(person: Person, provider: Paper, **params: str) -> Asked:
     """The browser goes to the provider."""
     sent = person.get(f"/sso/{provider.connection.id}", params=params, follow_redirects=False)
+    return asked_in(sent)
+
+
+def asked_in(sent: httpx.Response) -> Asked:
+    """The question in the address that a browser is sent to."""
     assert sent.status_code == 303, sent.text
     query = parse_qs(urlsplit(sent.headers["location"]).query)
     request = etree.fromstring(zlib.decompress(base64.b64decode(query["SAMLRequest"][0]), -15))

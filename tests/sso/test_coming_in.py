@@ -191,6 +191,10 @@ def test_before_the_pilot_only_test_runs_happen_and_they_change_nothing(house: H
     answer = bring(person, provider, provider.answer(house, record, asked, mail="alice@unproven.test"))
     assert answer.status_code == 403
     assert "has not proven" in answer.text
+    late = dict(settings, test_until="2026-01-01T00:00:00+00:00")
+    over = house.workspace(identity=paper(stage=stage, settings=late, id=provider.connection.id).identity())
+    begun = house.stranger(over).get(f"/sso/{provider.connection.id}", params={"test": token})
+    assert begun.status_code == 403
     first, second = traces(house, record)
     assert (first["purpose"], first["outcome"], first["principal_id"]) == ("test", "ok", None)
     assert (second["purpose"], second["outcome"]) == ("test", "sso_domain_unproven")
