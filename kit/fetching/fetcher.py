@@ -15,7 +15,7 @@ import httpx2
 from kit import logs
 from kit.errors import Refusal
 from kit.fetching import refusals
-from kit.fetching.addresses import look_up
+from kit.fetching.addresses import LOOKUPS, look_up
 from kit.fetching.running import run_now
 from kit.fetching.transport import Bounds, LookUp, PinnedTransport
 
@@ -96,6 +96,8 @@ class Fetcher:
         began, outcome = perf_counter(), "left"
         try:
             async with asyncio.timeout(self.seconds):
+                # Read for the first time, the authorities would hold the event loop up.
+                await asyncio.get_running_loop().run_in_executor(LOOKUPS, trust_in, self.ca_file)
                 yield
             outcome = "fetched"
         except TimeoutError as error:

@@ -34,14 +34,17 @@ def visit(url: str, trust: ssl.SSLContext = NO_TLS) -> dict[str, str]:
     return dict(parse_qsl(urlsplit(answer.headers["location"]).query, keep_blank_values=True))
 
 
-async def sign_in(scene: Scene, trail: list[Check] | None = None, fetcher: Fetcher = FETCHER) -> Claims:
+async def sign_in(
+    scene: Scene, trail: list[Check] | None = None, fetcher: Fetcher = FETCHER, wanted: tuple[str, ...] = ("email",)
+) -> Claims:
     provider = await discover(fetcher, scene.issuer)
     keys = Keys(fetcher, provider.jwks_uri)
     client = client_of(scene)
     begun = begin(provider, client, max_age=scene.max_age)
     query = await asyncio.to_thread(visit, begun.url)
     begun = Begun.of(json.loads(json.dumps(begun.kept())))
-    return await finish(fetcher, provider, keys, client, begun, query=query, now=datetime.now(UTC), trail=trail)
+    now = datetime.now(UTC)
+    return await finish(fetcher, provider, keys, client, begun, query=query, now=now, trail=trail, wanted=wanted)
 
 
 def careless(scene: Scene) -> dict[str, Any]:

@@ -150,6 +150,9 @@ def test_userinfo_is_asked_only_where_a_claim_is_wanting(op: Op) -> None:
     scene = op.scene()
     asyncio.run(sign_in(scene))
     assert "userinfo" not in scene.seen
-    scene.drop = ("email",)
-    asyncio.run(sign_in(scene))
+    scene.userinfo = {"groups": ["staff"], "name": "another"}
+    scene.claims["name"] = "Alice"
+    found = asyncio.run(sign_in(scene, wanted=("email", "groups")))
     assert "userinfo" in scene.seen
+    # What is signed comes before what is not.
+    assert (found.values["groups"], found.values["name"]) == (["staff"], "Alice")
