@@ -31,7 +31,11 @@ OWNERS = "select count(*) from principal where role = 3 and disabled_at is null 
 DISABLE = "update principal set disabled_at = now() where id = any(%s) and disabled_at is null"
 END_SESSIONS = "delete from session where principal_id = any(%s)"
 # The directory wanted him gone and was refused: if it asks again, that is a new word of it.
-KEEP = "update scim_user set active = true, admitted = true, version = version + 1 where id = any(%s)"
+KEEP = """
+update scim_user set active = true, admitted = true, version = version + 1, updated_at = now(),
+    data = case when data ? 'active' then jsonb_set(data, '{active}', 'true'::jsonb) else data end
+where id = any(%s)
+"""
 NOTE = "insert into journal (id, actor_id, verb, object_id, data) values (%s, %s, %s, %s, %s)"
 TELL = "insert into scim_event (id, verb, object_id, data) values (%s, %s, %s, %s)"
 EVENTS = """

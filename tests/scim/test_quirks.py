@@ -247,14 +247,22 @@ def test_a_wrong_operation_names_its_kind_and_changes_nothing(shared: Directory,
 
 def test_names_in_every_script_come_back_as_they_were_sent(house: House) -> None:
     push = opened(house)
-    names = ["Ξένια Ωμέγα", "محمد الأمين", "山田太郎", "Zoë 🦉 Łukasz", "A\u0301nge\u0301", "‮rtl‬", "\U0001f468‍👩‍👧"]
+    names = [
+        "Ξένια Ωμέγα",
+        "محمد الأمين",
+        "山田太郎",
+        "Zoë 🦉 Łukasz",
+        "A\u0301nge\u0301",
+        "\u202ertl\u202c",
+        "👨\u200d👩",
+    ]
     for place, name in enumerate(names):
         made = push.user(f"u{place}", displayName=name, nickName=name)
         assert push.get(f"/Users/{made['id']}").json()["displayName"] == name
         [same] = found(push, f'nickName eq "{name}"')
         assert same["id"] == made["id"]
-    straße = push.post("/Users", {"schemas": [USER], "userName": "Straße"})
-    assert straße.status_code == 201
+    sharp = push.post("/Users", {"schemas": [USER], "userName": "Straße"})
+    assert sharp.status_code == 201
     assert push.post("/Users", {"schemas": [USER], "userName": "STRASSE"}).status_code == 409
     for hostile in (b'{"userName": "\\ud800"}', b'{"userName": "a\\u0000b"}', b"\xff\xfe", b'{"a":' * 5000):
         answer = push.http.post("/Users", content=hostile, headers={"Content-Type": "application/scim+json"})
