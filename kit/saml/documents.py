@@ -19,6 +19,10 @@ XENC = "{http://www.w3.org/2001/04/xmlenc#}"
 MD = "{urn:oasis:names:tc:SAML:2.0:metadata}"
 
 LARGEST = 256 * 1024
+# Canonicalisation takes the square of some of these, or worse: minutes for a message of the size above.
+MOST_ELEMENTS = 3_000
+MOST_ATTRIBUTES = 32
+MOST_NAMESPACES = 32
 # XML's own names, without the letters nobody uses for ids.
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]{0,255}")
 DECLARED = re.compile(rb"""^(?:\xef\xbb\xbf)?\s*<\?xml[^>]*?encoding\s*=\s*["']([^"']*)["']""")
@@ -86,9 +90,10 @@ def alone(element: Element, checks: Checks) -> Element:
 
 
 def survey(root: Element, checks: Checks) -> None:
-    """No comments or instructions, no id twice, and signatures only where they are checked."""
+    """No comments or instructions, not too many parts, no id twice, and signatures only where they are checked."""
     seen: set[str] = set()
-    for node in root.iter():
+    for number, node in enumerate(root.iter()):
+        _need_few(number, node, checks)
         if not isinstance(node.tag, str):
             checks.refuse("comment", "a comment" if isinstance(node, Comment) else "a processing instruction")
         for value in _ids(node):
@@ -101,6 +106,11 @@ def survey(root: Element, checks: Checks) -> None:
     if root.getprevious() is not None or root.getnext() is not None:
         checks.refuse("comment", "a comment or an instruction outside the message")
     checks.need("ids", bool(root.get("ID")), root.get("ID", "ID"))
+
+
+def _need_few(number: int, node: Element, checks: Checks) -> None:
+    if number > MOST_ELEMENTS or len(node.attrib) > MOST_ATTRIBUTES or len(node.nsmap) > MOST_NAMESPACES:
+        checks.refuse("parts")
 
 
 def _ids(node: Element) -> Iterator[str]:

@@ -12,6 +12,10 @@ TRANSPORT = {
         "Check of the size failed: {seen} bytes came, at most {wanted} are read. "
         "Send fewer attributes or groups, for instance only the groups assigned to this application."
     ),
+    "parts": N_(
+        "Check of the size failed: the message has too many elements, attributes or namespaces. "
+        "Send fewer attributes or groups, for instance only the groups assigned to this application."
+    ),
     "encoding": N_("Check of the encoding failed: {seen} came. XML must be sent in UTF-8."),
     "doctype": N_(
         "Check of the document failed: it holds a document type or entities, which attackers use. "
