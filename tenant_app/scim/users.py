@@ -132,7 +132,7 @@ def taken(what: str, value: str | None) -> Refusal:
     """Another user has it."""
     return Refusal(
         "scim_taken",
-        "Another user already has the {what} “{value}”.",
+        "The {what} “{value}” is taken already.",
         status=409,
         scim="uniqueness",
         what=what,

@@ -112,7 +112,7 @@ def test_user_names_and_e_mails_are_of_one_person_only(house: House) -> None:
     push = opened(house)
     anna, bruno = push.user("anna"), push.user("bruno")
     taken = push.post("/Users", a_user("ANNA", emails=[]))
-    assert refused(taken, 409, "Another user already has the userName", "uniqueness")
+    assert refused(taken, 409, "is taken already", "uniqueness")
     same_email = a_user("other", emails=[{"value": f"anna@{DOMAIN}"}])
     assert refused(push.post("/Users", same_email), 409, "e-mail", "uniqueness")
     answer = push.patch(f"/Users/{bruno['id']}", {"op": "replace", "path": "userName", "value": anna["userName"]})
