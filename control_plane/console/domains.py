@@ -55,6 +55,7 @@ def add_domain(desk: NamedDependency[Desk], entries: NamedDependency[Entries]) -
 @post("/domains/{domain_id:uuid}/check", guards=WRITERS, sync_to_thread=True)
 def check_domain(desk: NamedDependency[Desk], domain_id: FromPath[UUID]) -> Response[Any]:
     """Ask every resolver now."""
+    identity.domain(desk.session, desk.organisation_id, domain_id)
     try:
         with desk.session.begin_nested():
             seen = identity.check_domain(desk.session, desk.settings, desk.organisation_id, domain_id, actor=desk.actor)
@@ -68,6 +69,7 @@ def capture_domain(
     desk: NamedDependency[Desk], entries: NamedDependency[Entries], domain_id: FromPath[UUID]
 ) -> Response[Any]:
     """Whether people of this domain who sign up are sent here instead of making an organisation of their own."""
+    identity.domain(desk.session, desk.organisation_id, domain_id)
     try:
         with desk.session.begin_nested():
             wanted = bool(entries.text("capture"))
@@ -80,6 +82,7 @@ def capture_domain(
 @post("/domains/{domain_id:uuid}/removal", guards=WRITERS, sync_to_thread=True)
 def remove_domain(desk: NamedDependency[Desk], domain_id: FromPath[UUID]) -> Response[Any] | Redirect:
     """Give it back; refused while a connection lives of it."""
+    identity.domain(desk.session, desk.organisation_id, domain_id)
     try:
         with desk.session.begin_nested():
             identity.remove_domain(desk.session, desk.organisation_id, domain_id, actor=desk.actor)
