@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from control_plane import identity, organisations
 from control_plane.organisations import NOTICE_DAYS
 from control_plane.provisioning import Deliver, Mail
 from control_plane.signup import identity_letters
@@ -42,6 +43,7 @@ class Writer:
         self.kinds: dict[str, Callable[[Session, Mail], Words]] = {
             "signup_link": self.signup_link,
             "signup_known": self.signup_known,
+            "signup_captured": self.signup_captured,
             "ready": self.ready,
             "closing": self.closing,
             "trial_ending": self.trial_ending,
@@ -100,6 +102,28 @@ class Writer:
                 _("To open another one, answer this mail: we will go on from there together."),
             ],
             (_("Find my workspace"), f"{self.settings.site_url}/sign-in"),
+            [_("You did not ask for this? Ignore this mail and nothing happens.")],
+        )
+
+    def signup_captured(self, session: Session, mail: Mail) -> Words:
+        """To a mailbox whose organisation has a workspace already: where it is, and whom to ask."""
+        row = session.get(SignupRequest, UUID(mail.payload["signup"]))
+        found = identity.captured_by(session, row.email) if row else None
+        if row is None or found is None:
+            raise Refusal("signup_ended", "This sign-up has ended before its mail could leave.")
+        _, whose = translator(row.locale), organisations.get(session, found)
+        return Words(
+            row.email,
+            row.locale,
+            _("Your organisation has a workspace already"),
+            [
+                _("Hello,"),
+                _("“{name}” has proven that your e-mail's domain is its own, and has a workspace at {host}.").format(
+                    name=whose.name, host=self._host(whose.address)
+                ),
+                _("Sign in there with your organisation's account, or ask one of its administrators to invite you."),
+            ],
+            (_("Open the workspace"), self.settings.workspace_url(whose.address)),
             [_("You did not ask for this? Ignore this mail and nothing happens.")],
         )
 

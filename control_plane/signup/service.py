@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from control_plane import catalogue, organisations
+from control_plane import catalogue, identity, organisations
 from control_plane.audit import Actor
 from control_plane.catalogue import OfferView
 from control_plane.organisations import NewOrganisation, Organisation
@@ -78,9 +78,15 @@ def request(session: Session, wish: Wish, *, ip: str, locale: str, limits: Limit
         organisations.reserve_address(session, tidy.address, request_id, row.expires_at)
     except Refusal as refusal:
         raise Refusals([refusal]) from refusal
-    kind = "signup_known" if trial_used(session, tidy.email) else "signup_link"
-    enqueue_mail(session, f"signup:{request_id}", None, kind, {"signup": str(request_id)})
+    enqueue_mail(session, f"signup:{request_id}", None, _kind(session, tidy.email), {"signup": str(request_id)})
     return request_id
+
+
+def _kind(session: Session, email: str) -> str:
+    """Which mail goes out. Only that mailbox learns that its organisation, or itself, is known already."""
+    if identity.captured_by(session, email) is not None:
+        return "signup_captured"
+    return "signup_known" if trial_used(session, email) else "signup_link"
 
 
 def trial_used(session: Session, email: str) -> bool:

@@ -5,9 +5,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import text
 
-from control_plane import catalogue
+from control_plane import catalogue, identity
 from control_plane.audit import SYSTEM
+from control_plane.signup.letters import Writer
 from kit.db import transaction
 from tests.signup.conftest import GOOD, Site
 
@@ -122,6 +124,27 @@ def test_whether_a_mailbox_is_known_shows_nowhere_but_in_its_mail(site: Site) ->
     assert told[0] == told[1]
     assert [mail.kind for mail in site.mails()[-2:]] == ["signup_known", "signup_link"]
     assert {key for mail in site.mails()[-2:] for key in mail.payload} == {"signup"}
+
+
+def test_who_belongs_to_an_organisation_that_has_proven_his_domain_is_led_there(site: Site) -> None:
+    known(site, "claire@proven.fr")
+    with transaction(site.engine) as session:
+        whose = session.execute(text("select id from organisation")).scalar_one()
+        session.execute(text("update organisation set state = 'provisioning'"))
+        session.execute(text("update organisation set state = 'live'"))
+        claimed = identity.claim_domain(session, whose, "proven.fr", actor=SYSTEM)
+    before = site.sign_up(email="jean@proven.fr", address="second-a", offer="team")
+    with transaction(site.engine) as session:
+        session.execute(text("update organisation_domain set state = 'proven' where id = :id"), {"id": claimed.id})
+    after = site.sign_up(email="jeanne@proven.fr", address="second-b", offer="team")
+    assert (before.status_code, before.headers["location"]) == (after.status_code, after.headers["location"])
+    assert [mail.kind for mail in site.mails()[-2:]] == ["signup_link", "signup_captured"]
+    with transaction(site.engine) as session:
+        words = Writer(site.settings).write(session, site.mails()[-1])
+    assert "first-one.parvis.localhost" in " ".join(words.paragraphs)
+    # The control: a mailbox of another domain is led nowhere.
+    site.sign_up(email="jeanne@mail.proven.fr", address="second-c", offer="team")
+    assert site.mails()[-1].kind == "signup_link"
 
 
 def test_the_live_check_says_what_an_address_is_like(site: Site) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 
 from control_plane import provisioning, signup
 from control_plane.provisioning import Mail
+from control_plane.signup.identity_letters import KINDS
 from control_plane.signup.letters import Words, Writer, draw
 from kit.db import transaction
 from kit.errors import Refusal, Unavailable
@@ -31,6 +32,12 @@ PAYLOAD = {
     "days": 7,
     "trial_ends_at": "2027-02-23T22:59:59+00:00",
     "erase_after": "2026-12-14T22:59:59+00:00",
+    "domain": "sevres.example",
+    "record_name": "_parvis-challenge.sevres.example",
+    "record_value": "parvis-verification=x",
+    "until": "2026-12-14T22:59:59+00:00",
+    "connection": "Entra ID",
+    "ends_at": "2026-12-14T22:59:59+00:00",
 }
 
 
@@ -73,7 +80,7 @@ def letter(**fields: str) -> Letter:
 
 
 @pytest.mark.parametrize("locale", ["fr", "en"])
-@pytest.mark.parametrize("kind", ["ready", "closing", "trial_ending", "trial_ended"])
+@pytest.mark.parametrize("kind", ["ready", "closing", "trial_ending", "trial_ended", *KINDS])
 def test_each_mail_has_text_and_html_of_the_same_words(
     engine: Engine, settings: ControlPlaneSettings, kind: str, locale: str
 ) -> None:
@@ -83,7 +90,7 @@ def test_each_mail_has_text_and_html_of_the_same_words(
     drawn = draw(words, mail.key)
     assert words.subject
     assert "{" not in words.subject + "".join(words.paragraphs)
-    assert "Ville <b>de</b> Sèvres" in drawn.text or kind == "trial_ended"
+    assert "Ville <b>de</b> Sèvres" in drawn.text or kind in {"trial_ended", "domain_lost"}
     assert "<b>de</b>" not in drawn.html
     assert ("Bonjour Claire Fontenay," if locale == "fr" else "Hello Claire Fontenay,") in drawn.text
     if words.action:
