@@ -17,7 +17,8 @@ from kit.checking import Check
 from kit.errors import Refusal, Unavailable
 from kit.fetching import Fetcher
 from kit.openid import Begun, Providers, begin, finish
-from tenant_app.accounts import policies, sso_flow, sso_openid, sso_saml
+from kit.web import client_ip
+from tenant_app.accounts import attempts, policies, sso_flow, sso_openid, sso_saml
 from tenant_app.accounts.desk import connection as transaction
 from tenant_app.accounts.doorway import AnyRequest, origin, outside, way_on
 from tenant_app.accounts.sso_arrival import (
@@ -38,6 +39,7 @@ from tenant_app.contract import SignInConnection
 from tenant_app.tenancy import seals
 
 LONGEST_RESPONSE = 1_000_000
+MOST_BEGUN = 3000
 
 
 class Abroad:
@@ -78,6 +80,14 @@ def _require_open(connection: SignInConnection, token: str) -> bool:
     return False
 
 
+async def _require_few(request: AnyRequest) -> None:
+    """One address begins thousands of flows at most, as the whole of an organisation behind it may in the morning."""
+    async with transaction(request) as (_, conn):
+        begun = await attempts.count(conn, "sso begun", client_ip(request), allowed=MOST_BEGUN)
+    if begun.count > MOST_BEGUN:
+        raise Refusal("too_many_requests", "Too many tries. Wait ten minutes.", status=429)
+
+
 class SingleSignOn(Controller):
     """Public: who comes here is not known yet, and answers come from other sites. What binds them is the flow."""
 
@@ -96,6 +106,7 @@ class SingleSignOn(Controller):
         """On to the provider."""
         connection = connection_named(request, connection_id)
         trail = Trail(connection.id, test=_require_open(connection, test))
+        await _require_few(request)
         kept = {"next": way_on(next), "test": trail.test}
         start = _begin_saml if connection.kind == "saml" else _begin_openid
         try:

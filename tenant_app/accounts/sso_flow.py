@@ -6,6 +6,7 @@ browser that began it. Only who has both ends the flow, so nobody can sign anoth
 
 import hashlib
 import hmac
+import secrets
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -23,6 +24,7 @@ ARRIVED_LIFE = timedelta(minutes=2)
 # Clocks differ: what was used is remembered a little longer than it is valid.
 SKEW = timedelta(minutes=2)
 NOW = func.now()
+SWEEP_ONE_IN = 20
 
 
 class Flow(msgspec.Struct, frozen=True):
@@ -68,6 +70,12 @@ USE = Q(
 SWEEP_USED = Q(delete(sso_replay).where(sso_replay.c.expires_at < NOW))
 
 
+async def _sometimes(conn: Connection, sweep: Q) -> None:
+    """Now and then is enough, for what is over is not found anyway; each time, all would pay for a stranger's many."""
+    if secrets.randbelow(SWEEP_ONE_IN) == 0:
+        await sweep.run(conn)
+
+
 def digest(handle: str) -> str:
     """What is stored of a handle or a secret."""
     return token_hash(handle).hex()
@@ -78,7 +86,7 @@ async def start(
 ) -> Started:
     """Keep a new flow. A protocol that chose its own handle passes it."""
     handle, secret = handle or new_token(), new_token()
-    await SWEEP.run(conn)
+    await _sometimes(conn, SWEEP)
     kept = {"binding": digest(secret), **data}
     await START.run(conn, hash=digest(handle), connection_id=connection_id, data=kept, life=life)
     return Started(handle, secret)
@@ -103,6 +111,6 @@ def begun_here(flow: Flow, secret: str | None) -> bool:
 
 async def use_once(conn: Connection, connection_id: UUID, what: str, until: datetime) -> bool:
     """True for the first of all workers that uses this id of this connection, until it is no longer valid anyway."""
-    await SWEEP_USED.run(conn)
+    await _sometimes(conn, SWEEP_USED)
     key = hashlib.sha256(f"{connection_id}\0{what}".encode()).hexdigest()
     return await USE.scalar(conn, hash=key, expires_at=until + SKEW) is not None

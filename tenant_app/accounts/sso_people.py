@@ -27,6 +27,7 @@ from tenant_app.tenancy import Connection, Q, TenantRecord, read_only_refusal
 
 ROLES = {"guest": Role.GUEST, "member": Role.MEMBER, "administrator": Role.ADMINISTRATOR}
 LONGEST_SUBJECT = 255
+LONGEST_EMAIL = 254
 # Under which check the console shows what kept somebody out.
 CHECKS = {
     "sso_subject": "subject",
@@ -200,12 +201,14 @@ class Reception:
 
     def _proven_email(self, said: Said) -> str:
         email = people.normal_email(said.email)
-        if "@" not in email or any(one.isspace() for one in email):
+        # Cut to what is kept, a long one would end in another domain than it was sent with.
+        whole = len(said.email.strip()) <= LONGEST_EMAIL and email.isprintable() and " " not in email
+        if not whole or not all(email.rpartition("@")[::2]):
             raise self._failed(
                 Refusal(
                     "sso_email_missing",
                     "{provider} sent no e-mail address (received: {seen}). Map the attribute that carries it.",
-                    seen=email or "—",
+                    seen=email[:100] or "—",
                 )
             )
         if said.email_verified is False:

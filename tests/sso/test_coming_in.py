@@ -53,14 +53,17 @@ def test_an_unproven_domain_neither_joins_nor_links(house: House) -> None:
     record = house.workspace(identity=provider.identity())
     house.owner(record)
     owner = f"{record.address}@example.org"
-    for mail in (owner, "alice@sub.acme.test", "alice@acme.test.evil.example", "alice@evilacme.test"):
+    # The last one would end in the proven domain if it were cut to the length that is kept.
+    long = "a" * (254 - len(f"@{DOMAIN}")) + f"@{DOMAIN}.evil.example"
+    others = (owner, "alice@sub.acme.test", "alice@acme.test.evil.example", "alice@evilacme.test", "@acme.test", long)
+    for mail in others:
         person = house.stranger(record)
         answer = sign_in(person, provider, "mallory", mail=mail)
         assert answer.status_code == 403, mail
-        assert "has not proven" in answer.text
         assert not signed_in(person)
     assert house.rows(record, "select count(*) from identity_link")[0][0] == 0
-    assert traces(house, record)[0]["refusal"] == "sso_domain_unproven"
+    refusals = [one["refusal"] for one in traces(house, record)]
+    assert refusals == ["sso_domain_unproven"] * 4 + ["sso_email_missing"] * 2
     # The control: were the owner's domain proven, he would be linked.
     trusting = paper(domains=(DOMAIN, "example.org"))
     other = house.workspace(identity=trusting.identity())

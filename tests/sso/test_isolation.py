@@ -1,5 +1,6 @@
 """What providers, browsers and forgers can never do. Each refusal has its control: the same, done rightly."""
 
+import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -8,6 +9,8 @@ import msgspec
 import pytest
 
 from control_plane.embedded.ports import free_port
+from kit import saml
+from tenant_app.accounts import sso_saml
 from tenant_app.contract import TenantRecord
 from tests.sso.providers import DOMAIN, Asked, Paper, begin, bring, paper, sign_in, signed_in, traces
 from tests.workspace.houses import PASSWORD, House, Person, together
@@ -247,3 +250,44 @@ def test_a_wrong_password_of_a_governed_domain_tells_nothing(house: House) -> No
     # The control: before it is enforced, a password opens.
     owner = house.owner(other)
     assert signed_in(owner)
+
+
+def test_only_the_provider_itself_ends_sessions(house: House) -> None:
+    provider, stranger = paper(), paper(key="stranger")
+    record = house.workspace(identity=provider.identity())
+    person = house.stranger(record)
+    sign_in(person, provider, session="_s1")
+    idp, now = sso_saml.identity_provider(provider.connection), dt.datetime.now(dt.UTC)
+    base = provider.base(house, record)
+
+    def ask(by: Paper, subject: str = "alice", index: str | None = "_s1") -> str:
+        """A request to log out, as a provider would send it: our own words, turned round."""
+        there = saml.ServiceProvider(idp.entity_id, "", "", (saml.Key(by.key.der, by.key.key),))
+        us = saml.IdentityProvider(base + "metadata", base + "sso", "redirect", base + "slo", ())
+        asked = saml.ask_logout(
+            there,
+            us,
+            request_id=saml.new_id(),
+            subject=subject,
+            subject_format="urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
+            session_index=index,
+            relay_state="",
+            now=now,
+        )
+        assert asked is not None
+        return asked.url.removeprefix(house.url(record))
+
+    unsigned = ask(provider).partition("&SigAlg")[0]
+    for forged in (unsigned, ask(stranger), ask(provider).replace("Signature=", "Signature=AAAA")):
+        assert person.get(forged, follow_redirects=False).status_code in {403, 422}
+        assert signed_in(person)
+    # Another person's session is not his.
+    other = house.stranger(record)
+    sign_in(other, provider, "bob", mail=f"bob@{DOMAIN}", session="_s2")
+    right = ask(provider)
+    assert person.get(right, follow_redirects=False).status_code == 303
+    assert not signed_in(person)
+    assert signed_in(other)
+    assert other.get(right, follow_redirects=False).status_code == 403, "the same request counts once"
+    assert other.get(ask(provider, "bob", None), follow_redirects=False).status_code == 303
+    assert not signed_in(other)

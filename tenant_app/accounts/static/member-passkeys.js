@@ -55,7 +55,8 @@ function prepare(form) {
       complain(form, true);
     }
   });
-  if (signingIn)
+  // Suggested beside an e-mail, where the page asks for one.
+  if (signingIn && document.querySelector('input[autocomplete~="webauthn"]'))
     PublicKeyCredential.isConditionalMediationAvailable?.().then((can) => {
       if (can) signIn(form, true).catch(() => {});
     });
