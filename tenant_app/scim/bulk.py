@@ -120,7 +120,9 @@ async def _do(request: AnyRequest, one: Operation, known: dict[str, str]) -> Non
     except Refusals as refusals:
         _fail(one, refusals.refusals[0])
     except Unavailable:
-        _fail(one, Refusal("scim_unavailable", "This does not answer just now. Please try again in a moment.", status=503))
+        _fail(
+            one, Refusal("scim_unavailable", "This does not answer just now. Please try again in a moment.", status=503)
+        )
     else:
         place = {} if whole is None else {"location": whole["meta"]["location"], "version": whole["meta"]["version"]}
         if asked.of is not None and whole is None:

@@ -1,7 +1,8 @@
 """From what a directory wants to who is let in, and as what: seats, roles by groups, the last owner, the brake.
 
 Only what changed since the directory's last word has an effect, so that whom an administrator let in or kept out by
-hand stays so until the directory changes its mind about him. An owner's role is his organisation's own affair.
+hand stays so until the directory changes its mind about him. The roles of owners and of break-glass accounts are the
+organisation's own affair, and a break-glass account goes only with an administrator's consent.
 """
 
 from collections import defaultdict
@@ -92,7 +93,7 @@ def role_by(connection: SignInConnection | None, groups: Sequence[str | None], k
 class Changes:
     """What is to be done, sorted by what it is."""
 
-    def __init__(self, connection: SignInConnection | None, found: Sequence[Standing]) -> None:
+    def __init__(self, push: Push, found: Sequence[Standing]) -> None:
         self.roles: dict[int, list[UUID]] = defaultdict(list)
         self.seats: dict[str, int] = defaultdict(int)
         self.enabled: list[UUID] = []
@@ -100,11 +101,12 @@ class Changes:
         self.admitted: dict[bool, list[UUID]] = defaultdict(list)
         self.owners: list[UUID] = [one.id for one in found if one.role == Role.OWNER]
         for one in found:
-            self._weigh(one, role_by(connection, one.groups, one.role))
+            own = one.role == Role.OWNER or one.id in push.record.identity.policy.break_glass
+            self._weigh(one, one.role if own else role_by(push.connection, one.groups, one.role))
 
     def _weigh(self, one: Standing, wanted: int | None) -> None:
-        role = one.role if wanted is None or one.role == Role.OWNER else wanted
-        admitted = one.active and (wanted is not None or one.role == Role.OWNER)
+        role = one.role if wanted is None else wanted
+        admitted = one.active and wanted is not None
         enabled = one.enabled
         if admitted != one.admitted:
             self.admitted[admitted].append(one.id)
@@ -125,7 +127,7 @@ async def settle(push: Push, ids: Sequence[UUID], why: str) -> None:
     if not ids:
         return
     found: list[Standing] = await STANDINGS.all(push.conn, ids=list(ids))
-    changes = Changes(push.connection, found)
+    changes = Changes(push, found)
     for admitted, some in changes.admitted.items():
         await ADMIT.run(push.conn, ids=some, admitted=admitted)
     await _give(push, changes)
@@ -161,12 +163,19 @@ async def remove(push: Push, ids: Sequence[UUID], why: str, *, owners: Sequence[
         )
     waiting = await brake.waiting_among(push, ids)
     fresh = [of for of in ids if of not in waiting]
-    if not fresh:
-        return
-    if not await brake.lets_go(push, len(fresh)):
-        await brake.note(push, fresh, why, waiting=True)
-        await tell_each(push, "user.removal_waits", fresh, why=why)
-        return
+    # A break-glass account is there for the day when the directory is wrong.
+    kept = [of for of in fresh if of in push.record.identity.policy.break_glass]
+    going = [of for of in fresh if of not in kept]
+    if going and not await brake.lets_go(push, len(going)):
+        kept, going = fresh, []
+    if kept:
+        await brake.note(push, kept, why, waiting=True)
+        await tell_each(push, "user.removal_waits", kept, why=why)
+    if going:
+        await _let_go(push, going, why)
+
+
+async def _let_go(push: Push, fresh: Sequence[UUID], why: str) -> None:
     await brake.note(push, fresh, why, waiting=False)
     await DISABLE.run(push.conn, ids=fresh)
     for of in fresh:

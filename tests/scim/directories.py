@@ -28,7 +28,7 @@ def a_token(secret: str, **fields: Any) -> ScimToken:
 def mapped(roles: dict[str, str], otherwise: str | None = "member") -> SignInConnection:
     """A connection that gives groups a role."""
     return SignInConnection(
-        id=uuid4(), kind="oidc", name="Keycloak", stage="enforced", domains=(DOMAIN,), roles=roles, otherwise=otherwise
+        id=uuid4(), kind="oidc", name="Keycloak", stage="pilot", domains=(DOMAIN,), roles=roles, otherwise=otherwise
     )
 
 

@@ -2,6 +2,7 @@
 
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 
 from kit.errors import Refusal
@@ -135,6 +136,21 @@ def test_a_group_that_lets_many_go_at_once_waits_as_a_whole(house: House) -> Non
     waiting = house.cell.database.pending_removals(push.record.organisation_id)
     assert {one.kind for one in waiting} == {"group"}
     assert len(waiting) == 8
+
+
+def test_a_break_glass_account_goes_with_consent_only_and_keeps_its_role(house: House) -> None:
+    push = opened(house, connection=mapped({"Staff": "guest"}, otherwise=None))
+    house.owner(push.record)
+    _, of = house.add(push.record, 2, email=f"glass@{DOMAIN}")
+    identity = push.record.identity
+    policy = msgspec.structs.replace(identity.policy, break_glass=(of,))
+    push.record = house.change(push.record, identity=msgspec.structs.replace(identity, policy=policy))
+    push.user("glass"), push.user("other")
+    push.group("Staff", [str(of)])
+    assert push.person(str(of))[2:] == (2, True)
+    assert push.delete(f"/Users/{of}").status_code == 204
+    assert push.person(str(of))[3] is True
+    assert [one.principal_id for one in house.cell.database.pending_removals(push.record.organisation_id)] == [of]
 
 
 def test_a_brake_of_one_hundred_holds_nobody(house: House) -> None:
