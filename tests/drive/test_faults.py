@@ -149,10 +149,13 @@ def test_a_store_whose_disk_hangs_gives_a_clear_answer_in_time_and_pages_go_on(f
         assert time.monotonic() - began < 40
         for path in (f"/drive/{space}", f"/drive/{kept['id']}", "/"):
             assert owner.get(path).status_code == 200
-    # The disk has missed its heartbeats: the cluster takes it back in its own time.
-    deadline = time.monotonic() + 120
+    # A lone disk that missed its heartbeats is not always taken back by Ceph 16: then it wants a new start.
+    thawed, restarted = time.monotonic(), False
     while owner.upload(space, "through.txt", b"content").status_code != 201:
-        assert time.monotonic() < deadline
+        assert time.monotonic() < thawed + 90
+        if not restarted and time.monotonic() > thawed + 30:
+            ceph.restart("disk")
+            restarted = True
     assert owner.get(f"/drive/{kept['id']}/content").content == b"kept"
     assert house.tally(owner.record)[1] == PART + 1
 
