@@ -11,7 +11,7 @@ hash = $(shell cat $(1) 2>/dev/null | sha256sum | cut -c1-16)
 RUNTIME := $(VENV)/.runtime-$(call hash,requirements.lock pyproject.toml)
 DEVELOPMENT := $(VENV)/.development-$(call hash,requirements-dev.lock pyproject.toml)
 
-.PHONY: help up test check bench soak assets ceph lock pictures clean
+.PHONY: help up test check bench soak assets ceph peers lock pictures clean
 .DELETE_ON_ERROR:
 
 help:
@@ -69,7 +69,18 @@ ceph:
 	fi; \
 	have || echo "make: Ceph is not installed. The cure on Debian and Ubuntu: apt-get install --no-install-recommends $(CEPH_PACKAGES)" >&2
 
-test: $(DEVELOPMENT) assets ceph
+# Real identity providers: SimpleSAMLphp from the distribution, two from npm.
+SAML_PACKAGES := simplesamlphp php-cli php-xml php-mbstring php-curl php-sqlite3 xmlsec1
+peers: $(DEVELOPMENT)
+	@have() { command -v php >/dev/null && command -v xmlsec1 >/dev/null && [ -d /usr/share/simplesamlphp/www ]; }; \
+	if ! have && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "Installing SimpleSAMLphp …"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(SAML_PACKAGES) >/dev/null; \
+	fi; \
+	have || echo "make: SimpleSAMLphp is not installed. The cure on Debian and Ubuntu: apt-get install --no-install-recommends $(SAML_PACKAGES)" >&2
+	@$(PY) -m tests.peers
+
+test: $(DEVELOPMENT) assets ceph peers
 	@$(PY) -m pytest -m "not soak" $(ARGS)
 
 check: $(DEVELOPMENT) assets
@@ -79,10 +90,10 @@ check: $(DEVELOPMENT) assets
 	$(VENV)/bin/lint-imports --no-cache
 	$(PY) -m kit.interface.check
 
-bench: $(DEVELOPMENT) assets
+bench: $(DEVELOPMENT) assets peers
 	@$(PY) -m tests.bench $(ARGS)
 
-soak: $(DEVELOPMENT) assets ceph
+soak: $(DEVELOPMENT) assets ceph peers
 	@$(PY) -m pytest -m soak --timeout 3600 $(ARGS)
 
 pictures: $(DEVELOPMENT) assets

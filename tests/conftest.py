@@ -18,6 +18,7 @@ from kit.vault import Vault
 from migrations.control_plane import upgrade
 from tests.world import ceph as clusters
 from tests.world import chromium as browsers
+from tests.world import simplesaml
 from tests.world.product import Product, running_product
 from tests.world.servers import (
     Server,
@@ -167,6 +168,6 @@ def ceph_tls(world_folder: Path) -> Iterator[clusters.RunningCeph]:
 
 
 def pytest_terminal_summary(terminalreporter: object) -> None:
-    for reason in filter(None, (browsers.missing(), clusters.missing())):
+    for reason in filter(None, (browsers.missing(), clusters.missing(), simplesaml.missing())):
         terminalreporter.write_line("")  # type: ignore[attr-defined]
         terminalreporter.write_line(reason, red=True, bold=True)  # type: ignore[attr-defined]
