@@ -105,7 +105,7 @@ WRONG: dict[str, tuple[str, Any]] = {
     "huge": ("too_large", lambda: entity(places="<x/>" * 300_000)),
     "with entities": ("doctype", lambda: b'<!DOCTYPE x [<!ENTITY y "z">]>' + entity()),
     "two providers": ("metadata_many", many),
-    "no provider": ("metadata_many", lambda: f'<EntitiesDescriptor xmlns="{MD}"/>'.encode()),
+    "no provider": ("metadata_many", f'<EntitiesDescriptor xmlns="{MD}"/>'.encode),
     "SAML 1.1": ("metadata_protocol", lambda: entity(protocols="urn:oasis:names:tc:SAML:1.1:protocol")),
     "out of date": ("metadata_expired", lambda: entity(head=' validUntil="2020-01-01T00:00:00Z"')),
     "no entity id": ("entity_id", lambda: entity(entity_id=" ")),
