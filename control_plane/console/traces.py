@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from string import Formatter
 from typing import Any
+from uuid import UUID
 
 from kit.errors import Refusal
 from kit.interface import N_
@@ -11,36 +13,66 @@ from kit.saml.words import WORDS as SAML_WORDS
 from tenant_app.contract import Trace
 
 CHECKS: dict[str, str] = {
+    "missing": N_("A message came"),
+    "query": N_("A message came"),
+    "too_large": N_("Size within bounds"),
     "base64": N_("Message readable"),
+    "encoding": N_("Message readable"),
+    "doctype": N_("No document type or entities"),
     "xml": N_("Message well formed"),
     "root": N_("Message of the right kind"),
-    "signature_key": N_("Signed by a known certificate"),
+    "kind": N_("Message of the right kind"),
+    "version": N_("Known version"),
+    "ids": N_("Identifiers unique"),
+    "assertions": N_("Exactly one assertion"),
     "signature_missing": N_("Signed"),
+    "signature_required": N_("Signed"),
+    "signature_shape": N_("Signature of the usual form"),
+    "signature_transform": N_("Signature of the usual form"),
+    "signature_reference": N_("Signature covers what is read"),
+    "signature_algorithm": N_("Signed by an allowed algorithm"),
+    "algorithm": N_("Signed by an allowed algorithm"),
+    "signature_key": N_("Signed by a known certificate"),
     "signature_content": N_("Unchanged since it was signed"),
     "signature": N_("Signed by the provider's key"),
+    "encryption_unsigned": N_("Encrypted inside a signed answer"),
     "decryption": N_("Opened by our key"),
     "status": N_("The provider agreed"),
     "issuer": N_("Comes from the expected provider"),
+    "response_issuer": N_("Comes from the expected provider"),
     "destination": N_("Meant for our address"),
     "in_response_to": N_("Answers our request"),
+    "unsolicited": N_("Answers our request"),
+    "browser": N_("Came back in the same browser"),
     "state": N_("Answers our request"),
     "nonce": N_("Made for this sign-in"),
     "audience": N_("Meant for us"),
+    "authorized_party": N_("Meant for us"),
     "recipient": N_("Sent to our address"),
+    "conditions": N_("Conditions understood"),
     "expired": N_("Still valid"),
     "not_yet": N_("Already valid"),
     "issue_instant": N_("Clocks agree"),
+    "issued_in_future": N_("Clocks agree"),
+    "session_ended": N_("Session at the provider still open"),
+    "authentication": N_("Says how the person signed in"),
+    "confirmation": N_("Confirmed by bearer"),
+    "attributes": N_("Attributes named"),
     "subject": N_("Names a person"),
+    "transient": N_("A lasting name"),
     "email": N_("E-mail present"),
     "domain": N_("E-mail in a proven domain"),
     "role": N_("Groups give a role"),
     "seat": N_("A seat is free"),
     "active": N_("Account not closed"),
+    "member": N_("Is a member"),
     "pilot": N_("Belongs to the pilot"),
     "replay": N_("Used for the first time"),
+    "reachable": N_("The provider answers"),
     "discovery_document": N_("Provider described"),
+    "code": N_("A code came"),
+    "token_answer": N_("A token came"),
     "id_token": N_("ID token present"),
-    "algorithm": N_("Signed by an allowed algorithm"),
 }
 
 ACTIONS: dict[str, str] = {
@@ -65,6 +97,7 @@ class Line:
 class Run:
     """One sign-in or test run as it is shown. `failure` says what failed and the cure."""
 
+    number: UUID
     at: datetime
     purpose: str
     ok: bool
@@ -87,6 +120,7 @@ def run_of(trace: Trace) -> Run:
     code = str(data.get("refusal") or "")
     ok = not code and failed is None
     return Run(
+        number=trace.id,
         at=trace.at,
         purpose=trace.purpose,
         ok=ok,
@@ -104,33 +138,31 @@ def _line(check: dict[str, Any]) -> Line:
 
 
 def _told(code: str, words: dict[str, Any]) -> Refusal | None:
-    """The very sentence that the person read, where the trace has kept it."""
+    """The very sentence that the person read, where the trace has kept it and its places can be filled."""
     message, params = words.get("message"), _dict(words.get("params"))
-    if not code or not isinstance(message, str):
+    if not code or not isinstance(message, str) or not _places(message) <= set(params):
         return None
     refusal = Refusal(code, message)
     refusal.params.update({str(name): str(value) for name, value in params.items()})
-    try:
-        str(refusal)
-    except (LookupError, ValueError):
-        return None
     return refusal
+
+
+def _places(message: str) -> set[str]:
+    """The places of a sentence. One that reaches into a value (`{a.b}`) has no plain name, so nothing fills it."""
+    try:
+        return {name for _, name, _, _ in Formatter().parse(message) if name is not None}
+    except ValueError:
+        return {"?"}
 
 
 def _failure(code: str, check: dict[str, Any]) -> Refusal:
     """The sentence of the check that failed: the protocols keep theirs by name."""
     kind, _, name = code.partition("_")
     words = {"saml": SAML_WORDS, "oidc": OPENID_WORDS}.get(kind, {})
-    seen, wanted = str(check.get("seen", "")), str(check.get("wanted", ""))
     message = words.get(name) or words.get(str(check.get("name", "")))
     if message:
-        return Refusal(code, message, seen=seen, wanted=wanted)
-    if code in OWN:
-        return Refusal(code, OWN[code], seen=seen, wanted=wanted)
+        return Refusal(code, message, seen=str(check.get("seen", "")), wanted=str(check.get("wanted", "")))
     return Refusal(code or "refused", N_("The sign-in was refused ({what})."), what=code or "?")
-
-
-OWN: dict[str, str] = {}
 
 
 def _list(found: Any) -> list[Any]:

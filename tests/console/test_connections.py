@@ -246,6 +246,15 @@ def test_a_failed_test_names_the_check_what_came_and_the_cure(
     assert "&lt;b&gt;us&lt;/b&gt;" in page
     assert "What to do:" in page
     assert "<b>us</b>" not in page
+    # The workspace tells its own refusals in words, with what fills their places.
+    message = "{provider} sent no e-mail address (received: {seen})."
+    words = {"message": message, "params": {"provider": "X", "seen": "—"}}
+    trace(door, organisation, connection, "test", {"refusal": "sso_email_missing", "words": words})
+    assert "X sent no e-mail address (received: —)." in owner.get(f"/console/sign-in/{connection}").text
+    # The control: a sentence that reaches for more than its params is not filled.
+    sly = {"message": "{seen.__class__} {elsewhere}", "params": {"seen": "x"}}
+    trace(door, organisation, connection, "test", {"refusal": "sso_sly", "words": sly})
+    assert "The sign-in was refused (sso_sly)." in owner.get(f"/console/sign-in/{connection}").text
     # Whatever stands in a trace, the page stands too.
     for odd in (
         {},
