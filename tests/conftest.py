@@ -37,9 +37,7 @@ def _logging_as_it_was() -> Iterator[None]:
     """What a test or the code under it sets on loggers ends with it: the next one's log is whole."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    levels = {
-        logger: logger.level for logger in root.manager.loggerDict.values() if isinstance(logger, logging.Logger)
-    }
+    levels = {logger: logger.level for logger in root.manager.loggerDict.values() if isinstance(logger, logging.Logger)}
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
