@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -41,10 +42,7 @@ def _from_text(given: str | bytes, checks: Checks) -> bytes:
 
 
 def _strength(certificate: x509.Certificate) -> tuple[bool, str]:
-    try:
-        key = certificate.public_key()
-    except ValueError:
-        return False, "unknown"
+    key = certificate.public_key()
     if isinstance(key, rsa.RSAPublicKey):
         return key.key_size >= LEAST_RSA and key.public_numbers().e > 2, f"RSA {key.key_size}"
     if isinstance(key, ec.EllipticCurvePublicKey):
@@ -54,14 +52,19 @@ def _strength(certificate: x509.Certificate) -> tuple[bool, str]:
 
 @functools.lru_cache(maxsize=4096)
 def _load(der: bytes) -> x509.Certificate:
-    return x509.load_der_x509_certificate(der)
+    certificate = x509.load_der_x509_certificate(der)
+    # These are read when they are asked for: what cannot be read shall show here.
+    certificate.public_key()
+    if certificate.not_valid_before_utc > certificate.not_valid_after_utc:
+        raise ValueError("it ends before it begins")
+    return certificate
 
 
 def loaded(der: bytes, checks: Checks) -> x509.Certificate:
     """The certificate of this DER."""
     try:
         return _load(der)
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         checks.refuse("certificate_unreadable")
 
 
