@@ -4,6 +4,7 @@ from control_plane.identity.changing import database_of
 from control_plane.identity.chores import (
     end_tests,
     forget_erased,
+    heed_signatures,
     keep_domains,
     keep_enforcement,
     keep_metadata,
@@ -193,6 +194,7 @@ __all__ = [
     "find_staff",
     "forget_erased",
     "has_second_factor",
+    "heed_signatures",
     "is_alive",
     "issue_scim_token",
     "issue_token",

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import Engine, delete, exists, select
+from sqlalchemy import Engine, delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from control_plane import provisioning
@@ -31,6 +31,9 @@ from kit.settings import ControlPlaneSettings
 
 AT_ONCE = 50
 FETCHERS = 8
+LIMITED = timedelta(minutes=10)
+LOOKED_AT = 300
+UNKNOWN_KEY = "saml_signature_key"
 NOTICE_DAYS = (60, 30, 14, 3)
 TABLES = (Connection, Domain, ScimToken, SetUpLink, SignInRules)
 
@@ -44,9 +47,10 @@ def keep_domains(engine: Engine, settings: ControlPlaneSettings) -> int:
     with transaction(engine) as session:
         query = select(Domain.id, Domain.name, Domain.token).where(Domain.check_at <= datetime.now(UTC))
         due = session.execute(query.order_by(Domain.check_at).limit(AT_ONCE)).all()
-    for domain_id, name, token in due:
-        answers = ask_all(settings.dns_resolvers, name, token)
-        _apart(engine, domain_id, partial(_look, domain_id, answers))
+    with ThreadPoolExecutor(FETCHERS, thread_name_prefix="domains") as threads:
+        said = list(threads.map(lambda row: ask_all(settings.dns_resolvers, row.name, row.token), due))
+    for row, answers in zip(due, said, strict=True):
+        _apart(engine, row.id, partial(_look, row.id, answers))
     return len(due)
 
 
@@ -128,6 +132,32 @@ def keep_metadata(engine: Engine, settings: ControlPlaneSettings) -> int:
     for (connection_id, url), provider in zip(due, found, strict=True):
         _apart(engine, connection_id, partial(_refresh, connection_id, url, provider))
     return len(due)
+
+
+def heed_signatures(engine: Engine) -> int:
+    """Where a signature was by an unknown key, the provider may have a new one: its metadata is due now.
+
+    At most every ten minutes for a connection, and not while its metadata cannot be had. Says for how many.
+    """
+    quiet = datetime.now(UTC) - LIMITED
+    with transaction(engine) as session:
+        query = select(Connection).where(
+            Connection.metadata_at < quiet, Connection.metadata_trouble.is_(None), Connection.stage != "draft"
+        )
+        found = list(session.scalars(query.order_by(func.random()).limit(LOOKED_AT)))
+        due = [row.id for row in found if _by_unknown_key(session, row)]
+        session.execute(update(Connection).where(Connection.id.in_(due)).values(metadata_due_at=func.now()))
+    return len(due)
+
+
+def _by_unknown_key(session: Session, row: Connection) -> bool:
+    since = row.metadata_at or datetime.now(UTC)
+    try:
+        database = changing.database_of(session, row.organisation_id)
+        found = database and database.last_outcome(row.organisation_id, row.id, since, UNKNOWN_KEY)
+    except (Refusal, Unavailable):
+        return False
+    return bool(found)
 
 
 def _fetched(settings: ControlPlaneSettings, url: str) -> IdentityProvider | Refusal:

@@ -13,7 +13,7 @@ from control_plane.identity import changing, stages
 from control_plane.identity.connection_keys import fresh_key, keys_of
 from control_plane.identity.connection_settings import fetched_metadata, from_metadata
 from control_plane.identity.connection_views import ConnectionView
-from control_plane.identity.connections import fingerprints, row_of, touch, view
+from control_plane.identity.connections import DAILY, fingerprints, row_of, touch, view
 from control_plane.identity.organisation_models import Connection
 from control_plane.identity.vendors import ServiceAddresses, addresses_of, role_of
 from control_plane.organisations import Organisation
@@ -24,7 +24,6 @@ from kit.settings import ControlPlaneSettings
 from tenant_app.contract import Trace
 
 TEST_VALID = timedelta(minutes=30)
-DAILY = timedelta(hours=24)
 AGAIN = timedelta(hours=1)
 
 

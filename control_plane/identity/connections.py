@@ -1,6 +1,6 @@
 """An organisation's identity providers: added as drafts, changed, removed. Nothing here lets anybody in; stages do."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -37,7 +37,7 @@ from kit.saml import read_metadata
 from kit.settings import ControlPlaneSettings
 
 MOST = 20
-REFRESH = 24 * 3600
+DAILY = timedelta(hours=24)
 # What an event tells of a connection; certificates by their fingerprints, secrets not at all.
 TOLD = ("name", "vendor", "domains", "pilot", "attributes", "roles", "otherwise", "just_in_time", "metadata_url")
 
@@ -133,7 +133,7 @@ def _keep_secret(session: Session, row: Connection, checked: Checked) -> None:
 def _metadata_from(row: Connection, url: str | None, now: datetime) -> None:
     row.metadata_url, row.metadata_trouble = url or None, None
     row.metadata_at = now if url else None
-    row.metadata_due_at = now if url else None
+    row.metadata_due_at = now + DAILY if url else None
 
 
 def _told(row: Connection) -> dict[str, Any]:

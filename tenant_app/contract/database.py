@@ -197,6 +197,14 @@ class CellDatabase:
         """What the organisation's directories did, the latest first."""
         return self._run(lambda connection: removals.events(connection, organisation_id, before=before, limit=limit))
 
+    def last_outcome(
+        self, organisation_id: UUID, connection_id: UUID, since: datetime, outcome: str
+    ) -> datetime | None:
+        """When, from `since` on, a sign-in or test run of a connection last ended so: `ok`, or a check's code."""
+        return self._run(
+            lambda connection: people.last_outcome(connection, organisation_id, connection_id, since, outcome)
+        )
+
     def ask_reconciliation(self, organisation_id: UUID) -> bool:
         """The worker compares the workspace's books with its store now; until it has, `reconciled_at` is None.
 

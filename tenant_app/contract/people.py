@@ -66,6 +66,8 @@ select max(created_at) from sso_trace where connection_id = %s and created_at >=
   and coalesce(data ->> 'refusal', '') = '' and data -> 'result' ->> 'action' in ('created', 'linked', 'signed_in')
 """
 
+REFUSED = "select max(created_at) from sso_trace where connection_id = %s and created_at >= %s and outcome = %s"
+
 
 class Person(Value, frozen=True, kw_only=True):
     """One of a workspace. `second_factor`: he has a passkey or one-time codes."""
@@ -236,9 +238,20 @@ def last_success(
     connection: Connection, organisation_id: UUID, connection_id: UUID, since: datetime, *, administrator: bool
 ) -> datetime | None:
     """When an administrator last came in by this connection; or when a test run of it last went through."""
+    return _last(connection, organisation_id, CAME_IN if administrator else PASSED, [connection_id, since])
+
+
+def last_outcome(
+    connection: Connection, organisation_id: UUID, connection_id: UUID, since: datetime, outcome: str
+) -> datetime | None:
+    """When a sign-in or test run last ended like this."""
+    return _last(connection, organisation_id, REFUSED, [connection_id, since, outcome])
+
+
+def _last(connection: Connection, organisation_id: UUID, query: str, asked: list[Any]) -> datetime | None:
     try:
         with inside(connection, organisation_id):
-            row = connection.execute(CAME_IN if administrator else PASSED, [connection_id, since]).fetchone()
+            row = connection.execute(query.encode(), asked).fetchone()
     except psycopg.errors.UndefinedTable:
         connection.rollback()
         return None

@@ -178,6 +178,30 @@ def test_metadata_is_fetched_and_refreshed_and_a_new_certificate_is_taken_over(a
     assert len(found.certificates) == 2
 
 
+def test_a_signature_by_an_unknown_key_has_the_metadata_read_again_but_not_all_the_time(acme: Setting) -> None:
+    first, second = certificate(), certificate()
+    pages = {"/metadata": ("application/xml", metadata(first))}
+    with website(pages) as base:
+        made = saml(acme, settings={}, metadata_url=f"{base}/metadata")
+        acme.house.sql("update sign_in_connection set stage = 'pilot' where id = :id", id=made.id)
+        pages["/metadata"] = ("application/xml", metadata(second))
+        acme.went(made.id, "sign_in", refusal="saml_signature_key")
+
+        def read_again() -> int:
+            identity.heed_signatures(acme.house.engine)
+            identity.keep_metadata(acme.house.engine, acme.settings)
+            return len(acme.call(identity.connection, made.id).certificates)
+
+        before = acme.call(identity.connection, made.id).certificates
+        assert read_again() == 1
+        assert acme.call(identity.connection, made.id).certificates == before, "it was read a moment ago"
+        acme.house.sql(
+            "update sign_in_connection set metadata_at = now() - interval '11 minutes' where id = :id", id=made.id
+        )
+        read_again()
+        assert acme.call(identity.connection, made.id).certificates != before
+
+
 def test_an_oidc_connection_asks_its_provider_and_seals_the_secret(acme: Setting) -> None:
     with website(discovery()) as base:
         asked = {"issuer": base, "client_id": "parvis", "client_secret": "s3cret-of-the-client"}
