@@ -17,7 +17,7 @@ from scim2_models import Context, EnterpriseUser, User
 
 from tenant_app.scim.schema import ENTERPRISE, USER_TREE
 from tenant_app.scim.shapes import shaped
-from tests.bench.bench_storage import DURABLE, Here
+from tests.bench.bench_storage import DURABLE, Here, cpu
 from tests.scim.directories import BULK, DOMAIN, USER, Directory, opened
 from tests.workspace.houses import running_house
 from tests.world.cells import prepared_cell
@@ -40,8 +40,9 @@ def main() -> None:
             files_store(folder / "store") as store,
             running_house(cell, folder / "house", store) as house,
         ):
-            measure("one request a user", opened(house), STREAMS, 1)
-            measure(f"in bulks of {BATCH}", opened(house), 2, BATCH)
+            database = int((folder / "postgres" / "postmaster.pid").read_text().split()[0])
+            measure("one request a user", opened(house), database, STREAMS, 1)
+            measure(f"in bulks of {BATCH}", opened(house), database, 2, BATCH)
     measure_shapes()
 
 
@@ -61,9 +62,10 @@ def entra(number: int) -> dict[str, Any]:
     }
 
 
-def measure(words: str, push: Directory, streams: int, batch: int) -> None:
+def measure(words: str, push: Directory, database: int, streams: int, batch: int) -> None:
     """Push everybody, and look at the app's memory at each tenth."""
     memory = [push.house.memory()]
+    before = cpu([push.house.process.pid]), cpu([database])
     seconds = []
     for tenth in range(10):
         numbers = range(tenth * USERS // 10, (tenth + 1) * USERS // 10)
@@ -75,8 +77,11 @@ def measure(words: str, push: Directory, streams: int, batch: int) -> None:
     assert made == USERS, made
     rate, last = USERS / sum(seconds), USERS / 10 / seconds[-1]
     grown = (memory[-1] - memory[1]) / 2**20
+    after = cpu([push.house.process.pid]), cpu([database])
+    app, server = (1000 * (late - early) / USERS for early, late in zip(before, after, strict=True))
     print(
         f"{USERS:,} users, {words:<24}{rate:8.0f} users/s (goal {GOAL}), the last tenth {last:.0f};"
+        f" processor time a user: app {app:.1f} ms, database {server:.1f} ms;"
         f" memory {memory[1] / 2**20:.0f} MiB after a tenth, {memory[-1] / 2**20:.0f} at the end ({grown:+.1f})"
     )
 
