@@ -62,6 +62,7 @@ def read_assertion(assertion: Element, expected: Expected, checks: Checks) -> As
         not_on_or_after=min(ends) + SKEW,
         authn_context=text_of(context) if context is not None else None,
         session_not_on_or_after=session_end,
+        authenticated_at=_when(statement, checks),
     )
 
 
@@ -150,6 +151,11 @@ def _authentication(assertion: Element, now: dt.datetime, checks: Checks) -> tup
     end = moment(statement.get("SessionNotOnOrAfter"), checks)
     checks.need("session_ended", now < end + SKEW, written(end), written(now))
     return statement, end
+
+
+def _when(statement: Element, checks: Checks) -> dt.datetime | None:
+    told = statement.get("AuthnInstant")
+    return None if told is None else moment(told, checks)
 
 
 def _attributes(assertion: Element, checks: Checks) -> dict[str, tuple[str, ...]]:

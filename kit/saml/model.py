@@ -107,6 +107,8 @@ class Assertion:
     not_on_or_after: dt.datetime
     authn_context: str | None
     session_not_on_or_after: dt.datetime | None = None
+    # When the person last proved who he is: after the request, where that was made with `force`.
+    authenticated_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True)

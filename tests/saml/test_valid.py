@@ -32,6 +32,8 @@ def test_a_valid_response_is_let_in(case: Valid) -> None:
     assert assertion.subject == case.subject
     if case.values is not None:
         assert assertion.attributes == case.values
+    assert assertion.authenticated_at is not None
+    assert assertion.authenticated_at <= now + dt.timedelta(minutes=1)
     assert trail
     assert all(check.ok for check in trail)
     assert {"signature_key", "audience", "recipient", "issuer", "expired"} <= {check.name for check in trail}
