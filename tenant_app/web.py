@@ -6,6 +6,7 @@ from typing import Any
 from litestar import HttpMethod, Litestar, Request, Response, route
 from litestar.connection import ASGIConnection
 from litestar.di import Provide
+from litestar.exceptions import HTTPException, MethodNotAllowedException
 from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Scope, Send
 
 from kit import logs
@@ -17,7 +18,7 @@ from tenant_app.accounts import Abroad, Account, Entrance, Proof, SingleLogout, 
 from tenant_app.drive import Drive, Home, Stores, Transfers, Trash
 from tenant_app.interface import answer_failure
 from tenant_app.members import Joining, Members
-from tenant_app.scim import Provisioning
+from tenant_app.scim import Provisioning, wrong_method
 from tenant_app.spaces import Spaces
 from tenant_app.tenancy import Directory, TenantRecord, admit, tenant
 
@@ -95,10 +96,12 @@ def provide_tenant(request: Request[Any, Any, Any]) -> TenantRecord:
 def create_app(settings: CellSettings, routes: list[ControllerRouterHandler] | None = None) -> ASGIApp:
     """The whole process as an ASGI application. It starts to follow the directory with its lifespan."""
     directory, stores = Directory(settings.cell_file), Stores()
+    failures = dict(exception_handlers(answer_failure))
+    failures[MethodNotAllowedException] = wrong_method(failures[HTTPException])
     rooms = Litestar(
         [*(controllers if routes is None else routes), *health_routes({"directory": directory.check}), static_app],
         dependencies={"tenant": Provide(provide_tenant, sync_to_thread=False)},
-        exception_handlers=exception_handlers(answer_failure),
+        exception_handlers=failures,
         on_startup=[directory.start],
         on_shutdown=[stores.close, directory.close],
         logging_config=None,

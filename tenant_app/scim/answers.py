@@ -7,11 +7,12 @@ from uuid import UUID
 
 import msgspec
 from litestar import Response
+from litestar.exceptions import HTTPException
 
 from kit import logs
 from kit.errors import Refusal, Refusals, Unavailable
 from tenant_app.accounts import AnyRequest
-from tenant_app.scim.schema import ENTERPRISE, ERROR, GROUP, LIST, TREES, URNS, USER
+from tenant_app.scim.schema import BASE, ENTERPRISE, ERROR, GROUP, LIST, TREES, URNS, USER
 
 SCIM_JSON = "application/scim+json"
 ALWAYS = frozenset({"schemas", "id"})
@@ -183,6 +184,23 @@ def refused(request: AnyRequest, refusal: Refusal) -> Response[bytes]:
     if "retry_after" in refusal.params:
         headers["Retry-After"] = str(refusal.params["retry_after"])
     return answer(body, int(body["status"]), **headers)
+
+
+def wrong_method(otherwise: Any) -> Any:
+    """The handler of an address that does not take a method, before any route is chosen; `otherwise` of other rooms."""
+
+    def told(request: AnyRequest, error: HTTPException) -> Response[Any]:
+        if not request.url.path.startswith(f"{BASE}/"):
+            other: Response[Any] = otherwise(request, error)
+            return other
+        words = Refusal("method_not_allowed", "This address does not take that method.", status=405)
+        response = refused(request, words)
+        response.headers.update(
+            {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
+        )
+        return response
+
+    return told
 
 
 def refused_first(request: AnyRequest, refusals: Refusals) -> Response[bytes]:

@@ -137,6 +137,18 @@ def test_a_token_is_no_person(shared: Directory) -> None:
         assert is_scim_error(shared.http.request(method, "Me"), 501)
 
 
+def test_a_method_that_an_address_does_not_take_is_refused_in_scim_s_words_and_elsewhere_in_ours(
+    shared: Directory,
+) -> None:
+    answer = shared.http.delete("Users")
+    assert is_scim_error(answer, 405)
+    assert set(answer.headers["allow"].replace(" ", "").split(",")) >= {"GET", "POST"}
+    assert is_scim_error(shared.http.post("Nowhere", json={}), 405)
+    assert is_scim_error(shared.http.get("Nowhere"), 404)
+    other = shared.http.delete(shared.house.url(shared.record) + "/members", headers={"Accept": "application/json"})
+    assert (other.status_code, other.json()["code"]) == (405, "method_not_allowed")
+
+
 def test_a_token_opens_no_page_and_no_session_comes_with_it(shared: Directory) -> None:
     headers = {"Authorization": f"Bearer {shared.secret}", "Accept": "application/json"}
     answer = httpx.Client.get(shared.http, shared.house.url(shared.record) + "/members", headers=headers)
