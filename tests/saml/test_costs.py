@@ -70,9 +70,9 @@ def _spaces() -> Given:
     return Given(encode(f'<p:Response xmlns:p="{P}" ID="_r"{listed}>{"<n1:x/>" * 5_000}</p:Response>'.encode()))
 
 
-def _signed_spaces() -> Given:
+def _signed_spaces(many: int = 4_000) -> Given:
     """Many namespaces around a signature that is canonicalised inclusively, before anybody knows that it is bad."""
-    listed = "".join(f' xmlns:n{n}="urn:n{n}"' for n in range(4_000))
+    listed = "".join(f' xmlns:n{n}="urn:n{n}"' for n in range(many))
     raw = etree.tostring(build(signed="response", style=Style(frame=INCLUSIVE)))
     return Given(encode(raw.replace(b"<p:Response ", f"<p:Response{listed} ".encode(), 1)))
 
@@ -128,7 +128,7 @@ def test_a_good_response_costs_less_than_5_ms() -> None:
 
 def test_without_the_bounds_it_would_cost_much_more() -> None:
     """The control: what we refuse at sight is a bomb for those who canonicalise it."""
-    root = etree.fromstring(base64.b64decode(_signed_spaces().encoded))
+    root = etree.fromstring(base64.b64decode(_signed_spaces(2_000).encoded))
     began = time.thread_time()
     etree.tostring(root, method="c14n")
     assert (time.thread_time() - began) * 1000 > 3 * MOST_MS
