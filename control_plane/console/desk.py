@@ -154,6 +154,17 @@ class Desk:
         """Where the workspace answers."""
         return self.settings.workspace_url(self.organisation.address)
 
+    @cached_property
+    def waiting(self) -> int:
+        """How many people their directory would remove and who wait for a decision here."""
+        if not self.signed.may(Permission.MEMBERS):
+            return 0
+        try:
+            return len(self.database.pending_removals(self.organisation_id))
+        except Unavailable:
+            # A slot that waits for its upgrade holds nobody back yet.
+            return 0
+
     @property
     def actor(self) -> Actor:
         """Who asks, as the cause of an event."""

@@ -19,7 +19,7 @@ def show_home(desk: NamedDependency[Desk]) -> Response[str]:
     if desk.signed.may(Permission.PLAN):
         standing = organisations.holds(desk.session, desk.organisation_id, standing_only=True)
         told = {"figures": figures(desk), "holds": standing}
-    return desk.show("console/home.html", steps=way(desk), **told)
+    return desk.show("console/home.html", steps=way(desk), waiting=desk.waiting, **told)
 
 
 handlers = [show_home]

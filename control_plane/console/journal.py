@@ -25,7 +25,10 @@ from kit.interface.entries import PARIS, Entries
 
 READERS = [requires(Permission.AUDIT)]
 FILTERS = ("verb", "actor", "since", "until")
-GROUPS = ("organisation.", "console.", "member.", "domain.", "connection.", "policy.", "scim_token.", "set_up_link.")
+GROUPS = (
+    *("organisation.", "console.", "member.", "domain.", "connection.", "policy."),
+    *("scim_token.", "scim_removal.", "set_up_link."),
+)
 COLUMNS = ("number", "at", "verb", "actor_kind", "actor_id", "actor_name", "request_id", "data")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 

@@ -33,6 +33,7 @@ def _page(desk: Desk, *, form: Form | None = None, brake: Form | None = None) ->
         connections={str(one.id): one.name for one in identity.connections(desk.session, desk.organisation_id)},
         days=DAYS,
         shown=shown,
+        waiting=desk.waiting,
         form=form or Form(),
         brake=brake or Form({"brake_percent": str(rules.brake_percent)}),
     )

@@ -19,6 +19,7 @@ from control_plane.console import (
     plan,
     policy,
     provisioning,
+    removals,
     support,
 )
 from control_plane.console.desk import HOME, AnyRequest, csrf, provide_desk, provide_entries
@@ -37,6 +38,7 @@ ROOMS = (
     mapping,
     certificates,
     provisioning,
+    removals,
     policy,
     links,
     plan,

@@ -60,6 +60,28 @@ PURPOSES: dict[str, str] = {
     "scim": N_("Set up provisioning (SCIM)"),
 }
 
+REMOVALS: dict[str, str] = {
+    "deactivate": N_("Deactivated in the directory"),
+    "delete": N_("Deleted from the directory"),
+    "group": N_("In no group any more that gives a role"),
+}
+
+SCIM_VERBS: dict[str, str] = {
+    "user.created": N_("Person pushed"),
+    "user.adopted": N_("Existing member taken over"),
+    "user.changed": N_("Person changed"),
+    "user.role": N_("Role given by groups"),
+    "user.enabled": N_("Let in"),
+    "user.disabled": N_("Access taken away"),
+    "user.deleted": N_("Person deleted"),
+    "user.removal_waits": N_("Removal waits for you"),
+    "user.removal_approved": N_("Removal approved here"),
+    "user.removal_refused": N_("Removal refused here"),
+    "group.created": N_("Group pushed"),
+    "group.changed": N_("Group changed"),
+    "group.deleted": N_("Group deleted"),
+}
+
 ACTORS: dict[str, str] = {
     "member": N_("member of the organisation"),
     "link": N_("set-up link"),
@@ -108,6 +130,8 @@ VERBS: dict[str, str] = {
     "policy.changed": N_("Rules of sign-in changed"),
     "scim_token.issued": N_("SCIM token made"),
     "scim_token.revoked": N_("SCIM token revoked"),
+    "scim_removal.approved": N_("Removals by the directory approved"),
+    "scim_removal.refused": N_("Removals by the directory refused"),
     "set_up_link.made": N_("Set-up link made"),
     "set_up_link.used": N_("Set-up link used"),
     "set_up_link.revoked": N_("Set-up link taken back"),
@@ -134,6 +158,8 @@ DONE: dict[str, str] = {
     "stage-enforced": N_("Enforced: everybody signs in by it"),
     "key-announced": N_("The next key stands in our metadata"),
     "key-used": N_("The next key is used from now on"),
+    "removals-approved": N_("Access taken away: sessions are ended"),
+    "removals-refused": N_("They stay"),
     "token": N_("Token made"),
     "token-revoked": N_("Token revoked"),
     "link": N_("Set-up link made"),

@@ -82,6 +82,17 @@ def trace(door: ConsoleDoor, organisation: UUID, connection: UUID, purpose: str,
     )
 
 
+def waits(door: ConsoleDoor, organisation: UUID, person: UUID, kind: str = "deactivate") -> UUID:
+    """Somebody whom the directory would remove beyond the brake."""
+    removal = new_id()
+    door.inside(
+        organisation,
+        "insert into scim_removal (id, principal_id, kind, state) values (%s, %s, %s, 'waiting')",
+        *(removal, person, kind),
+    )
+    return removal
+
+
 def furnish(door: ConsoleDoor) -> Furnished:
     """All of it."""
     organisation = door.house.live(name="Ville de Saint-Aubin", address="saint-aubin", offer="public-sector")
@@ -105,6 +116,13 @@ def furnish(door: ConsoleDoor) -> Furnished:
     trace(door, organisation, one, "sign_in", {"checks": CHECKS[:2], "claims": CLAIMS, "result": result})
     refused = {"checks": CHECKS, "claims": CLAIMS, "result": {"action": "refused"}, "refusal": "saml_audience"}
     trace(door, organisation, one, "test", refused)
+    leaving = door.person(organisation, "member", name="Jean Quitte")
+    waits(door, organisation, leaving)
+    door.inside(
+        organisation,
+        "insert into scim_event (id, verb, object_id, data) values (%s, 'user.created', %s, %s)",
+        *(new_id(), leaving, Jsonb({"userName": "jean@saint-aubin.example"})),
+    )
     base = f"/console/sign-in/{one}"
     pages = {
         "home": "/console",
@@ -118,6 +136,8 @@ def furnish(door: ConsoleDoor) -> Furnished:
         "certificates": f"{base}/certificates",
         "traces": f"{base}/traces",
         "provisioning": "/console/provisioning",
+        "removals": "/console/provisioning/removals",
+        "events": "/console/provisioning/events",
         "policy": "/console/policy",
         "links": "/console/links",
         "plan": "/console/plan",

@@ -11,7 +11,7 @@ import pytest
 from control_plane import identity
 from kit.db import transaction
 from tests.console.asking import errors_in, send
-from tests.console.furnish import Furnished, proven
+from tests.console.furnish import Furnished, proven, waits
 from tests.world.console_door import ConsoleDoor
 from tests.world.house import House
 from tests.world.names import NameServer
@@ -196,6 +196,32 @@ def test_a_scim_token_is_shown_once_and_two_may_be_alive(door: ConsoleDoor, hous
         assert send(client, "/provisioning/brake", brake_percent="35").status_code == 303
     kept = house.sql("select data::text from audit_event where organisation_id = :id", id=organisation)
     assert not any(token in row[0] for row in kept for token in plain)
+
+
+def test_removals_beyond_the_brake_wait_for_an_administrator(door: ConsoleDoor, house: House) -> None:
+    organisation = house.live()
+    leaving, staying = (door.person(organisation, "member", name=name) for name in ("Léa Part", "Jean Reste"))
+    owner = door.person(organisation, "owner", name="Karim Ziani")
+    removals = {one: waits(door, organisation, one) for one in (leaving, staying, owner)}
+    with door.client(organisation, door.person(organisation, "administrator")) as client:
+        assert "from 3 people: it waits for you" in client.get("/console").text
+        page = client.get("/console/provisioning/removals").text
+        assert ("Léa Part" in page, "Jean Reste" in page) == (True, True)
+        path = "/provisioning/removals"
+        nobody = send(client, f"{path}/approval")
+        assert (nobody.status_code, "Choose at least one person" in nobody.text) == (422, True)
+        above = send(client, f"{path}/approval", removal=str(removals[owner]))
+        assert (above.status_code, "Only an owner" in above.text) == (403, True)
+        assert send(client, f"{path}/approval", removal=str(removals[leaving])).status_code == 303
+        kept = [str(removals[staying]), str(removals[owner])]
+        assert send(client, f"{path}/refusal", removal=kept).status_code == 303
+        assert "Nobody waits" in client.get("/console/provisioning/removals").text
+        told = client.get("/console/provisioning/events").text
+        assert "Removal approved here" in told
+        assert "Removal refused here" in told
+    active = dict(door.inside(organisation, "select id, disabled_at is null from principal"))
+    assert (active[leaving], active[staying], active[owner]) == (False, True, True)
+    assert verbs(house, organisation)[-2:] == ["scim_removal.approved", "scim_removal.refused"]
 
 
 def test_a_set_up_link_is_shown_once_to_the_owner_who_made_it(door: ConsoleDoor, house: House) -> None:
