@@ -1,102 +1,46 @@
 """Settings: read once from the environment, frozen; a wrong one stops the start with its name and what was expected."""
 
-import binascii
 import ipaddress
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parseaddr
 from pathlib import Path
-from typing import Self, TypeVar
-from urllib.parse import urlsplit, urlunsplit
+from typing import Self
+from urllib.parse import urlsplit
 
+from kit.reading import PREFIX, SettingError, read, url_of, without_password, yes_or_no
+from kit.staff_oidc import StaffOidc
 from kit.vault import Vault
 
-PREFIX = "PARVIS_"
+__all__ = [
+    "CellSettings",
+    "CellWorkerSettings",
+    "ControlPlaneSettings",
+    "KeysSettings",
+    "SettingError",
+    "StaffOidc",
+    "broker_url",
+    "log_level",
+    "without_password",
+    "workspace_url",
+]
+
 SHORTEST_TOKEN = 20
 DNS_PORT = 53
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 SUFFIX = re.compile(r"(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
-T = TypeVar("T")
-
-
-class SettingError(Exception):
-    """A setting is missing or wrong: its message names it, shows what was given (no secret), and what was expected."""
-
-    def __init__(self, name: str, given: str | None, expected: str) -> None:
-        self.name = name
-        shown = "is not set" if given is None else f"is {given!r}"
-        super().__init__(f"The setting {name} {shown}; expected {expected}.")
-
-
-def without_password(url: str) -> str:
-    """The address as it may be shown: user, host and path, with the password and the query left out."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        if parts.port:
-            host += f":{parts.port}"
-    except ValueError:
-        return "…"
-    if "@" in parts.netloc:
-        host = f"{parts.username or ''}:…@{host}" if parts.password else f"{parts.username or ''}@{host}"
-    elif not parts.netloc:
-        # No address at all: whatever was pasted here may be a secret.
-        return "…"
-    return urlunsplit((parts.scheme, host, parts.path, "", ""))
-
-
-def _as_is(value: str) -> str:
-    return value
-
-
-def _read(
-    env: Mapping[str, str],
-    name: str,
-    expected: str,
-    parse: Callable[[str], T],
-    *,
-    default: str | None = None,
-    show: Callable[[str], str] = _as_is,
-) -> T:
-    """One setting, parsed; a ValueError of `parse` becomes an error that names the setting."""
-    given = env.get(PREFIX + name, "").strip() or default
-    if given is None:
-        raise SettingError(PREFIX + name, None, expected)
-    try:
-        return parse(given)
-    except (ValueError, OSError, binascii.Error) as error:
-        raise SettingError(PREFIX + name, show(given), expected) from error
-
-
-def _yes_or_no(value: str) -> bool:
-    if value.lower() not in {"1", "yes", "0", "no"}:
-        raise ValueError(value)
-    return value.lower() in {"1", "yes"}
 
 
 def _allow_private_fetch(env: Mapping[str, str]) -> bool:
-    return _read(
+    return read(
         env,
         "ALLOW_PRIVATE_FETCH",
         "1 to fetch what identity providers publish in private networks and without TLS too, 0 not to",
-        _yes_or_no,
+        yes_or_no,
         default="0",
     )
-
-
-def _url_of(*schemes: str, path: bool = True) -> Callable[[str], str]:
-    def parse(value: str) -> str:
-        parts = urlsplit(value)
-        # Reading `port` is what checks it.
-        if parts.scheme not in schemes or not parts.hostname or parts.port == 0:
-            raise ValueError(value)
-        if not path and (parts.path not in ("", "/") or parts.query or parts.fragment or parts.username):
-            raise ValueError(value)
-        return value if path else value.rstrip("/")
-
-    return parse
 
 
 def _suffix(value: str) -> str:
@@ -134,11 +78,11 @@ def _optional_path(value: str) -> Path | None:
 
 
 def _site_url(env: Mapping[str, str]) -> str:
-    return _read(
+    return read(
         env,
         "SITE_URL",
         "an address such as https://parvis.example, without a path",
-        _url_of("http", "https", path=False),
+        url_of("http", "https", path=False),
         default="http://parvis.localhost:8080",
         show=without_password,
     )
@@ -152,7 +96,7 @@ def _resolvers(value: str) -> tuple[tuple[str, int], ...]:
 
 
 def _dns_resolvers(env: Mapping[str, str]) -> tuple[tuple[str, int], ...]:
-    return _read(
+    return read(
         env,
         "DNS_RESOLVERS",
         "IP addresses of name servers separated by commas, each with :port if that is not 53",
@@ -162,7 +106,7 @@ def _dns_resolvers(env: Mapping[str, str]) -> tuple[tuple[str, int], ...]:
 
 
 def _workspace_suffix(env: Mapping[str, str]) -> str:
-    return _read(
+    return read(
         env,
         "WORKSPACE_SUFFIX",
         "a lower-case domain that begins with a dot, such as .parvis.example",
@@ -172,22 +116,22 @@ def _workspace_suffix(env: Mapping[str, str]) -> str:
 
 
 def _trusted_edges(env: Mapping[str, str]) -> frozenset[str]:
-    return _read(env, "TRUSTED_EDGES", "IP addresses separated by commas", _addresses, default=",")
+    return read(env, "TRUSTED_EDGES", "IP addresses separated by commas", _addresses, default=",")
 
 
 def _smtp_url(env: Mapping[str, str]) -> str:
-    return _read(
+    return read(
         env,
         "SMTP_URL",
         "an address such as smtp://user:password@mail.example:587 (smtps:// for TLS from the start)",
-        _url_of("smtp", "smtps"),
+        url_of("smtp", "smtps"),
         default="smtp://127.0.0.1:1025",
         show=without_password,
     )
 
 
 def _mail_from(env: Mapping[str, str]) -> str:
-    return _read(
+    return read(
         env,
         "MAIL_FROM",
         "a sender such as Parvis <bonjour@parvis.example>",
@@ -198,16 +142,16 @@ def _mail_from(env: Mapping[str, str]) -> str:
 
 def log_level(env: Mapping[str, str] | None = None) -> str:
     """PARVIS_LOG_LEVEL, INFO unless told."""
-    return _read(os.environ if env is None else env, "LOG_LEVEL", "one of " + ", ".join(LEVELS), _level, default="INFO")
+    return read(os.environ if env is None else env, "LOG_LEVEL", "one of " + ", ".join(LEVELS), _level, default="INFO")
 
 
 def broker_url(env: Mapping[str, str] | None = None) -> str:
     """PARVIS_BROKER_URL: where Celery's messages go."""
-    return _read(
+    return read(
         os.environ if env is None else env,
         "BROKER_URL",
         "an address such as redis://127.0.0.1:6379/0 or amqp://user:password@broker//",
-        _url_of("redis", "rediss", "amqp", "amqps"),
+        url_of("redis", "rediss", "amqp", "amqps"),
         show=without_password,
     )
 
@@ -225,9 +169,9 @@ def _master_keys(env: Mapping[str, str]) -> Vault:
         )
     if told:
         expected = "32 random bytes in base64, or several such keys separated by commas"
-        return _read(env, "MASTER_KEY", expected, Vault.from_text, show=_hidden)
+        return read(env, "MASTER_KEY", expected, Vault.from_text, show=_hidden)
     expected = "the path of a readable file with 32 random bytes in base64, or several such keys, one a line"
-    return _read(env, "MASTER_KEY_FILE", expected, lambda value: Vault.from_file(Path(value)))
+    return read(env, "MASTER_KEY_FILE", expected, lambda value: Vault.from_file(Path(value)))
 
 
 def _days(value: str) -> int:
@@ -265,43 +209,45 @@ class ControlPlaneSettings:
     log_level: str
     allow_private_fetch: bool = False
     dns_resolvers: tuple[tuple[str, int], ...] = ()
+    staff_oidc: StaffOidc | None = None
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
         """Read the environment; raises SettingError at the first wrong setting."""
         env = os.environ if env is None else env
         return cls(
-            database_url=_read(
+            database_url=read(
                 env,
                 "DATABASE_URL",
                 "an address such as postgresql://user:password@host:5432/parvis",
-                _url_of("postgresql"),
+                url_of("postgresql"),
                 show=without_password,
             ),
             broker_url=broker_url(env),
             master_keys=_master_keys(env),
             site_url=_site_url(env),
-            portal_url=_read(
+            portal_url=read(
                 env,
                 "PORTAL_URL",
                 "an address such as https://portal.parvis.example, without a path",
-                _url_of("http", "https", path=False),
+                url_of("http", "https", path=False),
                 default="http://portal.parvis.localhost:8080",
                 show=without_password,
             ),
             workspace_suffix=_workspace_suffix(env),
             smtp_url=_smtp_url(env),
             mail_from=_mail_from(env),
-            cell_file=_read(
+            cell_file=read(
                 env, "CELL_FILE", "a path", lambda value: Path(value) if value != "-" else None, default="-"
             ),
-            store_key_days=_read(
+            store_key_days=read(
                 env, "STORE_KEY_DAYS", "after how many days store keys are rotated, 0 for never", _days, default="90"
             ),
             trusted_edges=_trusted_edges(env),
             log_level=log_level(env),
             allow_private_fetch=_allow_private_fetch(env),
             dns_resolvers=_dns_resolvers(env),
+            staff_oidc=StaffOidc.from_env(env),
         )
 
     def workspace_url(self, address: str) -> str:
@@ -329,7 +275,7 @@ class CellSettings:
         """Read the environment; raises SettingError at the first wrong setting."""
         env = os.environ if env is None else env
         return cls(
-            cell_file=_read(env, "CELL_FILE", "the path of a readable file that `parvis cell export` wrote", _readable),
+            cell_file=read(env, "CELL_FILE", "the path of a readable file that `parvis cell export` wrote", _readable),
             site_url=_site_url(env),
             workspace_suffix=_workspace_suffix(env),
             trusted_edges=_trusted_edges(env),
@@ -359,7 +305,7 @@ class CellWorkerSettings:
             cell=CellSettings.from_env(env),
             smtp_url=_smtp_url(env),
             mail_from=_mail_from(env),
-            orphan_seconds=_read(
+            orphan_seconds=read(
                 env,
                 "ORPHAN_SECONDS",
                 "how old an object must be that no row knows, to be removed",
@@ -387,7 +333,7 @@ class KeysSettings:
     def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
         """Read the environment; raises SettingError at the first wrong setting."""
         env = os.environ if env is None else env
-        tokens = _read(
+        tokens = read(
             env,
             "GATEWAY_TOKEN_FILE",
             f"a readable file with the gateways' tokens, one a line, each of {SHORTEST_TOKEN} characters or more",

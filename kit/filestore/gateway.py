@@ -26,7 +26,8 @@ from kit.filestore.refusals import Refused
 from kit.filestore.sending import Send
 from kit.filestore.store import FileStore
 from kit.ids import new_id
-from kit.settings import PREFIX, SettingError, log_level
+from kit.reading import PREFIX, SettingError
+from kit.settings import log_level
 
 T = TypeVar("T")
 

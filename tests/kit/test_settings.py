@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from control_plane.identity import Role
 from kit.settings import CellSettings, ControlPlaneSettings, SettingError
+from kit.staff_oidc import ROLES
 
 
 @pytest.fixture
@@ -81,3 +83,67 @@ def test_a_master_key_of_another_length_is_refused(env: dict[str, str]) -> None:
 def test_a_cell_file_that_cannot_be_read_is_refused(env: dict[str, str]) -> None:
     with pytest.raises(SettingError, match=r"PARVIS_CELL_FILE is '/nowhere/cell\.json'"):
         CellSettings.from_env({**env, "PARVIS_CELL_FILE": "/nowhere/cell.json"})
+
+
+@pytest.fixture
+def staff(env: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    secret = tmp_path / "client-secret"
+    secret.write_text("s3cret of the client\n")
+    return {
+        **env,
+        "PARVIS_STAFF_OIDC_ISSUER": "https://id.provider.example/",
+        "PARVIS_STAFF_OIDC_CLIENT_ID": "portal",
+        "PARVIS_STAFF_OIDC_CLIENT_SECRET_FILE": str(secret),
+    }
+
+
+def test_the_staff_s_own_sign_in_is_read_whole_and_shows_no_secret(env: dict[str, str], staff: dict[str, str]) -> None:
+    assert ControlPlaneSettings.from_env(env).staff_oidc is None
+    more = {"PARVIS_STAFF_OIDC_ROLES": "ops=operator, cn=help,ou=x=support", "PARVIS_STAFF_OIDC_ONLY": "1"}
+    with pytest.raises(SettingError):
+        ControlPlaneSettings.from_env(staff | more)
+    more["PARVIS_STAFF_OIDC_ROLES"] = "ops=operator, cn=help=support"
+    settings = ControlPlaneSettings.from_env(staff | more)
+    told = settings.staff_oidc
+    assert told is not None
+    # Its last slash is a part of an issuer.
+    assert told.issuer == "https://id.provider.example/"
+    assert told.client_secret == "s3cret of the client"
+    assert told.roles == (("ops", "operator"), ("cn=help", "support"))
+    assert told.only
+    assert told.client_secret not in repr(settings)
+
+
+def test_the_staff_s_roles_are_those_of_the_control_plane() -> None:
+    assert set(ROLES) == set(Role)
+
+
+@pytest.mark.parametrize("name", ["ISSUER", "CLIENT_ID", "CLIENT_SECRET_FILE"])
+def test_half_a_setting_of_the_staff_s_own_sign_in_stops_the_start(staff: dict[str, str], name: str) -> None:
+    del staff[f"PARVIS_STAFF_OIDC_{name}"]
+    with pytest.raises(SettingError, match=f"PARVIS_STAFF_OIDC_{name} is not set"):
+        ControlPlaneSettings.from_env(staff)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ISSUER", "http://id.provider.example"),
+        ("CLIENT_SECRET_FILE", "s3cret"),
+        ("CLIENT_SECRET_FILE", "/nowhere/s3c"),
+        ("ROLES", "ops=king"),
+        ("ROLES", "operator"),
+        ("ONLY", "perhaps"),
+    ],
+)
+def test_a_wrong_setting_of_the_staff_s_own_sign_in_stops_the_start(
+    staff: dict[str, str], name: str, value: str
+) -> None:
+    with pytest.raises(SettingError, match=f"PARVIS_STAFF_OIDC_{name} is") as raised:
+        ControlPlaneSettings.from_env(staff | {f"PARVIS_STAFF_OIDC_{name}": value})
+    assert "s3cret" not in str(raised.value)
+
+
+def test_an_issuer_without_tls_is_taken_where_private_ones_are(staff: dict[str, str]) -> None:
+    more = {"PARVIS_STAFF_OIDC_ISSUER": "http://127.0.0.1:4000", "PARVIS_ALLOW_PRIVATE_FETCH": "1"}
+    assert ControlPlaneSettings.from_env(staff | more).staff_oidc is not None
