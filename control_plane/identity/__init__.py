@@ -110,6 +110,7 @@ from control_plane.identity.staff import (
     reset_staff,
     staff_members,
 )
+from control_plane.identity.staff_links import Flow, begin_flow, sign_in_by_claims, take_flow
 from control_plane.identity.tokens import (
     OVERLAP,
     Scope,
@@ -143,6 +144,7 @@ __all__ = [
     "ConnectionChange",
     "ConnectionView",
     "DomainView",
+    "Flow",
     "KeyView",
     "NewConnection",
     "Opened",
@@ -168,6 +170,7 @@ __all__ = [
     "announce_key",
     "authenticate",
     "authenticate_token",
+    "begin_flow",
     "begin_new_passkey",
     "begin_passkey",
     "captured_by",
@@ -230,12 +233,14 @@ __all__ = [
     "set_policy",
     "set_up_codes",
     "set_up_links",
+    "sign_in_by_claims",
     "sign_in_by_code",
     "sign_in_by_passkey",
     "sign_in_by_password",
     "staff_members",
     "stage_connection",
     "start_test",
+    "take_flow",
     "token",
     "tokens",
     "traces",

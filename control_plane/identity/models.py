@@ -69,6 +69,38 @@ class StaffCeremony(Base):
     expires_at: Mapped[datetime]
 
 
+class StaffLink(Base):
+    """Who a member of staff is at the provider's own OpenID Connect: issuer and subject, never an e-mail alone.
+
+    `gives_role`: the provider has told their role once, so from then on nobody else does.
+    """
+
+    __tablename__ = "staff_link"
+
+    issuer: Mapped[str] = mapped_column(String(2000), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(255), primary_key=True)
+    staff_id: Mapped[UUID] = mapped_column(ForeignKey("staff.id", ondelete="CASCADE"), unique=True)
+    gives_role: Mapped[bool]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    used_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class StaffFlow(Base):
+    """A sign-in under way at the provider's OpenID Connect. Ended once, by the browser that began it.
+
+    The state travels through the provider; the cookie stays in its browser; only hashes of both are kept.
+    """
+
+    __tablename__ = "staff_flow"
+
+    state_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    browser_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    # State, nonce and verifier, sealed.
+    kept: Mapped[str] = mapped_column(Text)
+    next_path: Mapped[str] = mapped_column(String(2000))
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
 class StaffAttempt(Base):
     """How often a sign-in was tried for one e-mail or from one place; `key` is a hash that tells neither."""
 

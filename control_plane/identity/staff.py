@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from control_plane import audit
 from control_plane.audit import Actor
-from control_plane.identity.models import Staff, StaffPasskey, StaffSession
+from control_plane.identity.models import Staff, StaffLink, StaffPasskey, StaffSession
 from control_plane.identity.roles import Role
 from kit.credentials import check_password, hash_password, needs_rehash
 from kit.errors import Refusal, Refusals, not_found
@@ -36,17 +36,21 @@ def create_staff(  # noqa: PLR0917 - who and what, in the order people say it
     email: str,
     name: str,
     role: str,
-    password: str,
+    password: str | None,
     *,
     actor: Actor = audit.SYSTEM,
     locale: str = "fr",
     totp_secret: str | None = None,
 ) -> Staff:
-    """A new member of staff. Without `totp_secret` the first sign-in asks for a second factor before anything else."""
+    """A new member of staff. Without `totp_secret` the first sign-in asks for a second factor before anything else.
+
+    Without a password they come in by the provider's OpenID Connect, or by a passkey that they add then.
+    """
     email = email.strip().lower()
     name = name.strip()
     _check(session, email, name, role, password)
-    staff = Staff(id=new_id(), email=email, name=name, role=role, locale=locale, password=hash_password(password))
+    hashed = None if password is None else hash_password(password)
+    staff = Staff(id=new_id(), email=email, name=name, role=role, locale=locale, password=hashed)
     if totp_secret:
         staff.totp_sealed = vault.seal(totp_secret, totp_purpose(staff.id))
     session.add(staff)
@@ -55,7 +59,7 @@ def create_staff(  # noqa: PLR0917 - who and what, in the order people say it
     return staff
 
 
-def _check(session: Session, email: str, name: str, role: str, password: str) -> None:
+def _check(session: Session, email: str, name: str, role: str, password: str | None) -> None:
     wrong: list[Refusal] = []
     if not EMAIL.fullmatch(email) or len(email) > 254:
         wrong.append(Refusal("email_invalid", "This is not an e-mail address.", field="email"))
@@ -67,7 +71,8 @@ def _check(session: Session, email: str, name: str, role: str, password: str) ->
         roles = ", ".join(Role)
         wrong.append(Refusal("role_unknown", "A role is one of {roles}.", field="role", roles=roles))
     try:
-        check_password(password, email=email, name=name)
+        if password is not None:
+            check_password(password, email=email, name=name)
     except Refusal as refusal:
         wrong.append(refusal)
     if wrong:
@@ -120,12 +125,16 @@ def improve_hash(staff: Staff, password: str) -> None:
 
 
 def reset_staff(session: Session, staff_id: UUID, password: str, *, actor: Actor) -> Staff:
-    """Somebody lost their device: a new password, no second factor, no session. The next sign-in enrols anew."""
+    """Somebody lost their device: a new password, no second factor, no session. The next sign-in enrols anew.
+
+    Who they are at the provider's OpenID Connect is forgotten too: the next sign-in there links them anew.
+    """
     staff = _locked(session, staff_id)
     check_password(password, email=staff.email, name=staff.name)
     staff.password = hash_password(password)
     staff.totp_sealed = None
     session.execute(delete(StaffPasskey).where(StaffPasskey.staff_id == staff_id))
+    session.execute(delete(StaffLink).where(StaffLink.staff_id == staff_id))
     end_sessions(session, staff_id)
     audit.record(session, "staff.reset", actor=actor, data={"staff_id": str(staff_id)})
     return staff
