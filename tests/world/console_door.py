@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from kit.ids import new_id
 from tenant_app.contract import console_key, mint
 from tests.world import staff_door
 from tests.world.house import CELL, House
-from tests.world.product import Loopback
+from tests.world.product import READY_SECONDS, Loopback
 
 RANKS = {"guest": 0, "member": 1, "administrator": 2, "owner": 3}
 NAMES = {
@@ -123,8 +124,21 @@ def open_console(house: House, folder: Path, port: int | None = None, **settings
     environment = staff_door.environment(house, folder, port) | settings
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     try:
-        staff_door._wait(door, process)  # type: ignore[arg-type]
+        _wait(door, process)
         yield door
     finally:
         process.terminate()
         process.wait(timeout=15)
+
+
+def _wait(door: ConsoleDoor, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "the console's process ended"
+        try:
+            with door.anybody() as client:
+                if client.get("/readyz").status_code == 200:
+                    return
+        except httpx.TransportError:
+            time.sleep(0.05)
+    raise AssertionError(f"the console was not ready in {READY_SECONDS} s")
