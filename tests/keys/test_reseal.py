@@ -80,7 +80,7 @@ def sign_in(session: Session, vault: Vault, organisation: UUID) -> None:
         "stage": "draft",
         "just_in_time": True,
     }
-    lists = {"domains": [], "pilot": [], "attributes": {}, "roles": {}, "settings": {}}
+    lists = {"domains": [], "pilot": [], "attributes": {}, "roles": {}, "settings": {"issuer": "x"}}
     oidc, saml, key = new_id(), new_id(), new_id()
     secret = vault.seal("of the client", f"connection-secret:{oidc}")
     session.add(Connection(id=oidc, kind="oidc", secret_sealed=secret, settled_at=datetime.now(UTC), **plain, **lists))
