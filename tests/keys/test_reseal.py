@@ -256,6 +256,7 @@ SEALERS = {
     "identity/connections.py": 1,  # sign_in_connection.secret_sealed
     "identity/factors.py": 2,  # staff.totp_sealed; an offered secret, in a form
     "identity/publishing.py": 2,  # the tenant record, by the cell's key
+    "identity/staff_links.py": 1,  # a sign-in under way, for minutes
     "identity/staff.py": 1,  # staff.totp_sealed
     "operator_api/idempotency.py": 1,  # idempotency_key.body
     "placement/databases.py": 2,  # cell_database
