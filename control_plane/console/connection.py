@@ -15,6 +15,7 @@ from control_plane.console.vendors import OURS, USES, VENDORS
 from control_plane.console.ways import STAGES
 from control_plane.console.words import KINDS, STAGE_LOOKS
 from control_plane.identity import ConnectionChange, ConnectionView
+from kit.db import transaction
 from kit.errors import Refusal, Refusals
 from kit.interface import Form, render
 from kit.interface.entries import Entries
@@ -179,9 +180,12 @@ def test_connection(desk: NamedDependency[Desk], connection_id: FromPath[UUID]) 
     """A real sign-in that opens no session. A page leads there, since a form may not end at another host's door."""
     one = find(desk, connection_id)
     try:
-        run = identity.start_test(desk.session, desk.settings, desk.organisation_id, one.id, actor=desk.actor)
+        # A transaction of its own: only what is committed reaches the workspace, and the next page is its door.
+        with transaction(desk.session.get_bind()) as own:
+            run = identity.start_test(own, desk.settings, desk.organisation_id, one.id, actor=desk.actor)
     except (Refusal, Refusals) as wrong:
         return draw(desk, one, wrong=desk.errors(wrong))
+    identity.wait_for_test(desk.session, desk.organisation_id, run)
     words = render(
         desk.locale,
         "console/test.html",

@@ -21,6 +21,7 @@ from control_plane.identity.connection_acts import (
     start_test,
     traces,
     use_next_key,
+    wait_for_test,
 )
 from control_plane.identity.connection_views import (
     STAGES,
@@ -246,4 +247,5 @@ __all__ = [
     "traces",
     "use_next_key",
     "use_set_up_link",
+    "wait_for_test",
 ]

@@ -1,6 +1,7 @@
 """What one does with a connection beside changing it: stages, test runs, traces, fresh metadata, our own keys."""
 
 import hashlib
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,7 @@ from tenant_app.contract import Trace
 
 TEST_VALID = timedelta(minutes=30)
 AGAIN = timedelta(hours=1)
+PAUSE = 0.2
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,19 @@ def start_test(
     changing.note(session, "connection.test_started", organisation_id, actor, connection=row.id)
     changing.publish(session, organisation_id)
     return TestRun(f"{addresses_of(settings, organisation, row.id).begin_url}?test={token}", row.test_until)
+
+
+def wait_for_test(session: Session, organisation_id: UUID, run: TestRun, seconds: float = 5.0) -> bool:
+    """Whether the workspace has been told of this run: until then its door takes it for one that was withdrawn."""
+    database = changing.database_of(session, organisation_id)
+    wanted = hashlib.sha256(run.url.rpartition("=")[2].encode()).hexdigest()
+    until = time.monotonic() + seconds
+    while database is not None and time.monotonic() < until:
+        record = database.inspect(organisation_id).record
+        if record and any(one.settings.get("test_sha256") == wanted for one in record.identity.connections):
+            return True
+        time.sleep(PAUSE)
+    return False
 
 
 def traces(session: Session, organisation_id: UUID, connection_id: UUID, limit: int = 20) -> list[Trace]:
