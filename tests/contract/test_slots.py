@@ -101,7 +101,7 @@ def test_a_slot_has_the_tables_of_its_blueprint_and_stays_lean(cell: Cell) -> No
     record = cell.tenant()
     relations = cell.sql("select relname, relkind from pg_class where relnamespace = %s::regnamespace", record.slot)
     assert {name for name, kind in relations if kind == "r"} == set(compiled().tables)
-    assert len(compiled().tables) <= 20
+    assert len(compiled().tables) <= 24
     assert len(relations) <= 85
 
 
