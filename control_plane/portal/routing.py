@@ -11,6 +11,7 @@ from control_plane.portal import (
     account,
     acting,
     cells,
+    company_sign_in,
     finding,
     home,
     journal,
@@ -33,6 +34,7 @@ from kit.web import exception_handlers, provide_session, wants_page
 
 ROOMS = (
     sign_in,
+    company_sign_in,
     home,
     finding,
     ordering,

@@ -44,6 +44,12 @@ CEREMONY_SECONDS = 300
 OPEN = {"public": True}
 
 
+def passwords_taken(request: AnyRequest) -> bool:
+    """Unless the settings leave it to the provider's own sign-in; passkeys work in any case."""
+    oidc = request.app.state.settings.staff_oidc
+    return oidc is None or not oidc.only
+
+
 def door(request: AnyRequest, template: str, *, refusal: Refusal | None = None, **context: Any) -> Response[str]:
     """A page of the door; a refusal shows beside its field."""
     form = Form(context.pop("entered", {}), field_errors(refusal, locale_of(request)) if refusal else {})
@@ -55,6 +61,8 @@ def door(request: AnyRequest, template: str, *, refusal: Refusal | None = None, 
         form=form,
         environment=environment_of(request),
         next=local_path(context.pop("next", None) or request.query_params.get("next")),
+        company=request.app.state.settings.staff_oidc is not None,
+        passwords=passwords_taken(request),
         **context,
     )
 
@@ -66,9 +74,9 @@ def opened(request: AnyRequest, answer: Opened, next_path: str) -> Redirect:
 
 
 def half_way(request: AnyRequest, session: Session) -> SignedIn:
-    """Who has shown the password; refused when nobody has."""
+    """Who has shown the password; refused when nobody has, or passwords are not taken any more."""
     signed = identity.authenticate(session, token_of(request))
-    if signed is None:
+    if signed is None or not (signed.full or passwords_taken(request)):
         raise sign_in_needed()
     return signed
 
@@ -87,6 +95,9 @@ def show_sign_in(request: AnyRequest, session: NamedDependency[Session]) -> Resp
 def sign_in(request: AnyRequest, session: NamedDependency[Session], entries: NamedDependency[Entries]) -> Response[Any]:
     """The password. Right or wrong, the answer takes as long."""
     require_secure(request.scope["scheme"], host_of(request.scope) or "")
+    if not passwords_taken(request):
+        message = "Passwords are not taken here. Use the company's sign-in or a passkey."
+        return door(request, "portal/sign_in.html", refusal=Refusal("passwords_refused", message, field="company"))
     email = entries.text("email")
     answer = identity.sign_in_by_password(
         session, email, entries.secret("password"), client_of(request), replaces=token_of(request)

@@ -141,6 +141,8 @@ PORTAL = {
     "POST /sign-in": "public",
     "POST /sign-in/code": "public",
     "GET /sign-in/next": "public",
+    "GET /sign-in/oidc": "public",
+    "GET /sign-in/oidc/callback": "public",
     "POST /sign-in/passkey": "public",
     "POST /sign-in/passkey/options": "public",
     "POST /sign-in/set-up/codes": "public",

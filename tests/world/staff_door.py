@@ -91,13 +91,14 @@ def environment(house: House, folder: Path, port: int) -> dict[str, str]:
 
 
 @contextmanager
-def open_door(house: House, folder: Path, port: int | None = None) -> Iterator[Door]:
-    """Serve the portal of a house until the end of the block."""
+def open_door(house: House, folder: Path, port: int | None = None, **more: str) -> Iterator[Door]:
+    """Serve the portal of a house until the end of the block; `more` are settings, STAFF_OIDC_ONLY="1" for one."""
     port = port or ports.free_port()
     door = Door(house, port)
     command = [sys.executable, "-m", "granian", "--interface", "asgi", "--loop", "uvloop", "--no-ws"]
     command += ["--port", str(port), "--workers-kill-timeout", "2", "control_plane.web:app"]
-    process = subprocess.Popen(command, env=environment(house, folder, port), stdout=subprocess.DEVNULL)
+    env = environment(house, folder, port) | {f"PARVIS_{name}": value for name, value in more.items()}
+    process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL)
     try:
         _wait(door, process)
         yield door
