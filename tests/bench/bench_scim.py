@@ -98,6 +98,11 @@ async def send(push: Directory, numbers: range, streams: int, batch: int) -> Non
                 some = waiting.pop()
                 path, body = ("/Users", entra(some[0])) if batch == 1 else ("/Bulk", bulk(some))
                 async with http.post(base + path, data=json.dumps(body)) as answer:
+                    if answer.status == 429:
+                        # Faster than a token may go on for long: a directory waits as it is told.
+                        waiting.append(some)
+                        await asyncio.sleep(float(answer.headers.get("Retry-After", "1")))
+                        continue
                     assert answer.status in (200, 201), await answer.text()
                     await answer.read()
 
