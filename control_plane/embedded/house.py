@@ -15,6 +15,7 @@ from control_plane.embedded import ports
 from control_plane.embedded.errors import EmbeddedError
 from control_plane.embedded.postgres import new_password
 from kit.settings import SettingError
+from kit.staff_oidc import GROUP, NAMES
 
 DEFAULT_PORT = 8080
 LARGE_LOG = 10_000_000
@@ -22,6 +23,7 @@ FILES_HOST = "parvis-files.localhost"
 PASSED_ON = (
     *("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SSL_CERT_FILE"),
     *("PARVIS_LOG_LEVEL", "PARVIS_MAIL_FROM", "PARVIS_DNS_RESOLVERS"),
+    *(f"PARVIS_{GROUP}{name}" for name in NAMES),
 )
 STAFF_EMAIL = "operator@parvis.localhost"
 

@@ -111,7 +111,7 @@ from control_plane.identity.staff import (
     reset_staff,
     staff_members,
 )
-from control_plane.identity.staff_links import Flow, begin_flow, sign_in_by_claims, take_flow
+from control_plane.identity.staff_links import Flow, begin_flow, linked_staff, sign_in_by_claims, take_flow
 from control_plane.identity.tokens import (
     OVERLAP,
     Scope,
@@ -205,6 +205,7 @@ __all__ = [
     "keep_domains",
     "keep_enforcement",
     "keep_metadata",
+    "linked_staff",
     "make_set_up_link",
     "obstacles",
     "offer_codes",

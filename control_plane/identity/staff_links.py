@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
@@ -54,6 +55,11 @@ class Told:
     name: str
     role: str | None
     gives_roles: bool
+
+
+def linked_staff(session: Session) -> set[UUID]:
+    """Who of the staff comes in by the provider's own sign-in."""
+    return set(session.scalars(select(StaffLink.staff_id)))
 
 
 def begin_flow(session: Session, begun: Begun, next_path: str, client: Client) -> str | Refusal:

@@ -29,6 +29,7 @@ def _list(desk: Desk, *, form: Form | None = None) -> Response[str]:
         status=422 if form else 200,
         members=members,
         equipped={one.id: identity.has_second_factor(desk.session, one) for one in members},
+        linked=identity.linked_staff(desk.session),
         roles=list(Role),
         form=form or Form(),
         shown=shown,

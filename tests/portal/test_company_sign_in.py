@@ -210,7 +210,10 @@ def test_the_provider_s_role_holds_from_the_sign_in_on(doors: Doors) -> None:
     door.staff("sales", email=MARC.login)
     with door.anybody() as browser:
         assert browser.get(way_back(door, browser, MARC)).status_code == 303
-        assert browser.get("/staff").status_code == 200
+        page = browser.get("/staff")
+        assert page.status_code == 200
+        row = page.text.partition(MARC.login)[2].partition("</tr>")[0]
+        assert "Compte d’entreprise" in row
 
 
 def test_where_the_company_s_sign_in_is_the_only_one_passwords_are_refused(doors: Doors) -> None:

@@ -22,6 +22,8 @@ DECLARED: dict[str, object] = {
     "GET /sign-in": DOOR,
     "POST /sign-in": DOOR,
     "GET /sign-in/next": DOOR,
+    "GET /sign-in/oidc": DOOR,
+    "GET /sign-in/oidc/callback": DOOR,
     "POST /sign-in/code": DOOR,
     "POST /sign-in/passkey": DOOR,
     "POST /sign-in/passkey/options": DOOR,
