@@ -13,7 +13,7 @@ from kit.credentials import cookie_name
 from kit.errors import Refusal, not_found
 from kit.web import Csrf, client_ip
 from kit.web.csrf import SAFE
-from tenant_app.accounts import credentials, policies, sessions
+from tenant_app.accounts import credentials, policies, sessions, support
 from tenant_app.interface import Role, Viewer
 from tenant_app.tenancy import Connection, TenantRecord, pool, read_only_refusal, tenant
 
@@ -82,8 +82,11 @@ async def desk(request: AnyRequest) -> AsyncIterator[Desk]:
     closed = None if not request.route_handler.opt.get("always") else False
     async with pool(request).transaction(record, read_only=closed) as conn:
         viewer = await sessions.authenticate(conn, token, touch=record.state == "live")
-        viewer = _still_in(request, record, viewer)
-        await _require_strength(request, record, conn, viewer)
+        if viewer is not None and viewer.purpose == sessions.SUPPORT:
+            viewer = await support.let_in(request, record, conn, viewer)
+        else:
+            viewer = _still_in(request, record, viewer)
+            await _require_strength(request, record, conn, viewer)
         _admit(request, viewer, admits)
         refuse_writes(request, record)
         yield Desk(request, record, conn, viewer)

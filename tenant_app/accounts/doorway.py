@@ -12,10 +12,10 @@ from kit.credentials import clear_cookie, require_secure, session_cookie
 from kit.errors import Refusal, Refusals
 from kit.interface import Form, field_errors, locale_of
 from kit.web import client_ip, host_of
-from tenant_app.accounts import policies, sessions
+from tenant_app.accounts import policies, sessions, support
 from tenant_app.accounts.desk import COOKIE, csrf
 from tenant_app.accounts.sessions import Origin, Way
-from tenant_app.contract import SignInConnection
+from tenant_app.contract import SignInConnection, SupportGrant
 from tenant_app.interface import Viewer, door, spoken
 from tenant_app.tenancy import Connection, tenant
 
@@ -100,6 +100,21 @@ async def proven_again(
 ) -> Response[Any]:
     """The same session under another token, since its person's rights or proof changed."""
     return _with_session(request, await sessions.renew(conn, viewer.session_hash, way), to)
+
+
+async def let_in_support(request: AnyRequest, conn: Connection, grant: SupportGrant) -> Response[Any]:
+    """A session of the provider's staff; the consent, not the organisation's rules for its own people, opens it."""
+    require_secure(request.scope["scheme"], host(request))
+    token = await sessions.open_session(
+        conn,
+        grant.administrator_id,
+        way=Way.SUPPORT,
+        purpose=sessions.SUPPORT,
+        ip=client_ip(request),
+        agent=request.headers.get("user-agent"),
+        origin=support.origin_of(grant),
+    )
+    return _with_session(request, token, "/")
 
 
 async def _opened(

@@ -9,7 +9,7 @@ from litestar.params import FromPath, FromQuery
 
 from kit.errors import Refusal, Refusals, not_found
 from kit.web import client_ip
-from tenant_app.accounts import factors, passwords, people, sessions
+from tenant_app.accounts import factors, passwords, people, sessions, support
 from tenant_app.accounts.desk import connection, token_of
 from tenant_app.accounts.doorway import (
     AnyRequest,
@@ -17,6 +17,7 @@ from tenant_app.accounts.doorway import (
     code_awaited,
     fields,
     host,
+    let_in_support,
     origin,
     outside,
     refused_form,
@@ -25,12 +26,13 @@ from tenant_app.accounts.doorway import (
     to_provider,
     way_on,
 )
+from tenant_app.accounts.journal import acting
 from tenant_app.accounts.journal import record as journal
 from tenant_app.accounts.people import Person
 from tenant_app.accounts.policies import enforcing, offered
 from tenant_app.accounts.sessions import Way
 from tenant_app.accounts.sso_out import way_out
-from tenant_app.interface import Viewer
+from tenant_app.interface import Role, Viewer
 from tenant_app.tenancy import Connection, directory_of, seals, tenant, use_ticket
 
 ADMITTED = frozenset({"first_sign_in", "sign_up"})
@@ -51,6 +53,8 @@ def _not_here() -> Refusal:
 async def by_ticket(request: AnyRequest, ticket: str) -> Response[Any]:
     """A session for the person that the ticket names, if nobody has used it before."""
     used = await use_ticket(directory_of(request), tenant(request), host(request), ticket)
+    if used.purpose == sessions.SUPPORT:
+        return await by_consent(request, used.principal_id)
     if used.purpose not in ADMITTED:
         raise _not_here()
     async with connection(request) as (_, conn):
@@ -59,6 +63,17 @@ async def by_ticket(request: AnyRequest, ticket: str) -> Response[Any]:
             raise _not_here()
         await journal(conn, person.id, "account.signed_in", person.id, by="ticket")
         return await signed_in(request, conn, person, "/", way=Way.TICKET)
+
+
+async def by_consent(request: AnyRequest, grant_id: UUID) -> Response[Any]:
+    """A session for the provider's staff, while the grant stands and whoever gave it is an administrator."""
+    grant = support.living(tenant(request), grant_id)
+    async with connection(request) as (_, conn):
+        giver = None if grant is None else await people.by_id(conn, grant.administrator_id)
+        if grant is None or giver is None or giver.disabled_at is not None or giver.role < Role.ADMINISTRATOR:
+            raise support.ended()
+        await journal(conn, giver.id, "support.entered", grant.id, read_only=grant.read_only, **acting(grant))
+        return await let_in_support(request, conn, grant)
 
 
 def door_page(

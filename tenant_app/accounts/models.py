@@ -40,7 +40,7 @@ credential = Table(
     Column("created_at", MOMENT, nullable=False),
 )
 
-# purpose: member; code while a second factor is awaited. way: how he proved himself, see `sessions.Way`.
+# purpose: member; code while a second factor is awaited; support. way: how he proved himself, see `sessions.Way`.
 session = Table(
     "session",
     metadata,

@@ -101,7 +101,8 @@ def _of_open_connection(record: TenantRecord, viewer: Viewer) -> bool:
     return connection.stage != "pilot" or viewer.email in connection.pilot
 
 
-def _outlived(record: TenantRecord, viewer: Viewer) -> bool:
+def outlived(record: TenantRecord, viewer: Viewer) -> bool:
+    """Whether this session is older, or longer unused, than the policy allows."""
     policy = record.identity.policy
     limits = ((policy.session_seconds, viewer.age), (policy.idle_seconds, viewer.idle))
     return any(most is not None and spent > timedelta(seconds=most) for most, spent in limits)
@@ -109,7 +110,7 @@ def _outlived(record: TenantRecord, viewer: Viewer) -> bool:
 
 def holds(record: TenantRecord, viewer: Viewer) -> bool:
     """Whether this session is still good under the record as it stands."""
-    if _outlived(record, viewer):
+    if outlived(record, viewer):
         return False
     if viewer.way == Way.SSO or viewer.connection_id is not None:
         return _of_open_connection(record, viewer)

@@ -34,6 +34,8 @@ MINUTE = literal_column("interval '1 minute'", Interval)
 
 MEMBER = "member"
 CODE = "code"
+# Of the provider's staff: its principal is the administrator who let them in, its subject the grant.
+SUPPORT = "support"
 
 
 class Way(StrEnum):
@@ -45,6 +47,7 @@ class Way(StrEnum):
     SSO = "sso"
     TICKET = "ticket"
     LINK = "link"
+    SUPPORT = "support"
 
 
 # More than something one knows, or a mailbox one reads.
@@ -52,9 +55,9 @@ STRONG = frozenset({Way.CODE, Way.PASSKEY, Way.SSO})
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """Which sign-in at an identity provider a session comes from, and what it takes to end it there."""
+    """Which sign-in at an identity provider, or which grant, a session comes from; what it takes to end it there."""
 
-    connection_id: UUID
+    connection_id: UUID | None
     subject: str
     session: str | None = None
     data: dict[str, Any] | None = None
@@ -91,6 +94,7 @@ BY_HASH = Q(
         session.c.verified_at,
         session.c.way,
         session.c.connection_id,
+        session.c.subject,
         (NOW - session.c.created_at).label("age"),
         (NOW - session.c.seen_at).label("idle"),
         (session.c.seen_at < NOW - MINUTE).label("stale"),
@@ -178,7 +182,8 @@ async def authenticate(conn: Connection, token: str, *, touch: bool = True) -> V
     viewer: Viewer | None = await BY_HASH.one(conn, hash=digest(token))
     if viewer is not None and viewer.stale and touch:
         await TOUCH.run(conn, of=viewer.session_hash)
-        await TOUCH_PERSON.run(conn, of=viewer.id)
+        if viewer.purpose != SUPPORT:
+            await TOUCH_PERSON.run(conn, of=viewer.id)
     return viewer
 
 

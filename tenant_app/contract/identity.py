@@ -1,4 +1,4 @@
-"""What the tenant app is told of an organisation's identity set-up: connections, proven domains, policy, SCIM tokens.
+"""What the tenant app is told of an organisation's identity set-up: connections, domains, policy, tokens, support.
 
 It is part of the tenant record: everybody signs in while the control plane is away. Secrets in it are sealed for the
 cell; the key of a test run and SCIM tokens are hashes.
@@ -63,6 +63,17 @@ class ScimToken(Value, frozen=True, kw_only=True):
     expires_at: datetime | None = None
 
 
+class SupportGrant(Value, frozen=True, kw_only=True):
+    """An administrator lets one of the provider's staff in, to see what he himself sees, until this moment."""
+
+    id: UUID
+    staff_id: UUID
+    staff_name: str
+    administrator_id: UUID
+    until: datetime
+    read_only: bool = True
+
+
 class Identity(Value, frozen=True, kw_only=True):
     """All of it. `domains` are proven. A push that would remove more than `brake_percent` of members waits."""
 
@@ -71,6 +82,7 @@ class Identity(Value, frozen=True, kw_only=True):
     policy: SignInPolicy = SignInPolicy()
     scim_tokens: tuple[ScimToken, ...] = ()
     brake_percent: int = 20
+    support: tuple[SupportGrant, ...] = ()
 
 
 def identity_from(kept: Any) -> Identity:

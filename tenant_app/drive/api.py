@@ -74,6 +74,8 @@ async def chosen(desk: Desk, ids: list[str]) -> list[Place]:
 class Drive(Room):
     """Whoever is in the space reads and adds; its members change."""
 
+    opt = {"support": "write"}  # noqa: RUF012 - Litestar's way
+
     @get("/drive/{where:uuid}", admits=Role.GUEST)
     async def look(
         self,
@@ -211,6 +213,8 @@ class Drive(Room):
 class Trash(Room):
     """What was put away: brought back, or removed for good."""
 
+    opt = {"support": "write"}  # noqa: RUF012 - Litestar's way
+
     @get("/spaces/{space_id:uuid}/trash", admits=Role.GUEST)
     async def trash_page(self, request: AnyRequest, space_id: FromPath[UUID]) -> Response[Any]:
         """What lies in it."""
@@ -232,7 +236,7 @@ class Trash(Room):
             await changes.restore(d, place, home)
             return told(f"/drive/{home.id}", "restored")
 
-    @post("/drive/{where:uuid}/removal", admits=Role.MEMBER, status_code=303)
+    @post("/drive/{where:uuid}/removal", admits=Role.MEMBER, support="read", status_code=303)
     async def remove(self, request: AnyRequest, where: FromPath[UUID]) -> Response[Any]:
         """For good."""
         async with desk(request) as d:

@@ -90,6 +90,8 @@ def today(request: AnyRequest, desk: Desk) -> str:
 class Home(Room):
     """For whoever is signed in."""
 
+    opt = {"support": "read"}  # noqa: RUF012 - Litestar's way
+
     @get("/", admits=Role.GUEST)
     async def home(self, request: AnyRequest) -> Response[Any]:
         """The start page."""

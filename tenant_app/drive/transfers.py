@@ -61,6 +61,8 @@ def _call(allowed: Allowed | None) -> dict[str, Any] | None:
 class Transfers(Room):
     """Whoever may add files in a space. An upload is its sender's own."""
 
+    opt = {"support": "write"}  # noqa: RUF012 - Litestar's way
+
     guards = [require_session]  # noqa: RUF012 - Litestar's way
 
     @post("/drive/{where:uuid}/uploads", admits=Role.GUEST, status_code=201, request_max_body_size=LARGEST)

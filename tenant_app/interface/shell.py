@@ -112,6 +112,9 @@ async def show(
 ) -> Response[str]:
     """A page inside the shell. `current` marks the place in the side bar, `here` the space."""
     record = tenant(request)
+    if viewer.support is not None and viewer.support.read_only:
+        # Pages offer nothing that would be refused.
+        record = msgspec.structs.replace(record, state="read_only")
     spaces: list[SpaceLink] = await SPACES.all(conn, viewer=viewer.id)
     return page(
         request,

@@ -6,6 +6,8 @@ from uuid import UUID
 
 import msgspec
 
+from tenant_app.contract import SupportGrant
+
 
 class Role(IntEnum):
     """What a person may do; the same ladder stands for the whole workspace and for one space."""
@@ -17,7 +19,10 @@ class Role(IntEnum):
 
 
 class Viewer(msgspec.Struct, frozen=True):
-    """The person behind a request, as a query made after the request arrived found him."""
+    """The person behind a request, as a query made after the request arrived found him.
+
+    With `support`, somebody of the provider's staff looks, and `id` is the administrator who let him in.
+    """
 
     session_id: UUID
     session_hash: str
@@ -25,6 +30,7 @@ class Viewer(msgspec.Struct, frozen=True):
     verified_at: datetime | None
     way: str | None
     connection_id: UUID | None
+    subject: str | None
     age: timedelta
     idle: timedelta
     stale: bool
@@ -35,8 +41,9 @@ class Viewer(msgspec.Struct, frozen=True):
     locale: str
     tz: str
     equipped: bool
+    support: SupportGrant | None = None
 
     @property
     def administers(self) -> bool:
-        """He runs the workspace."""
-        return self.role >= Role.ADMINISTRATOR
+        """He runs the workspace. Support sees as an administrator does, and runs nothing."""
+        return self.role >= Role.ADMINISTRATOR and self.support is None

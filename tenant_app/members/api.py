@@ -45,7 +45,7 @@ async def members_page(desk: Desk, form: Any = None, status: int = 200) -> Respo
         status=status,
         current="members",
         people=people,
-        invitations=await invitations.open_invitations(desk.conn) if desk.viewer.administers else [],
+        invitations=await invitations.open_invitations(desk.conn) if desk.viewer.role >= Role.ADMINISTRATOR else [],
         invitable_pairs=[(one.id, one.name) for one in await managed_by(desk.conn, desk.viewer.id)],
         form=form or refused_form(desk.request, NOTHING, {}),
     )
@@ -59,6 +59,8 @@ def role_in(sent: dict[str, str]) -> int:
 
 class Members(Room):
     """For members to see, for administrators to change."""
+
+    opt = {"support": "read"}  # noqa: RUF012 - Litestar's way
 
     @get("/members", admits=Role.MEMBER)
     async def members(self, request: AnyRequest) -> Response[Any]:

@@ -62,6 +62,8 @@ def identifier(text: str) -> UUID:
 class Spaces(Room):
     """For members; what is inside a space is decided by one's role there."""
 
+    opt = {"support": "write"}  # noqa: RUF012 - Litestar's way
+
     @get("/spaces", admits=Role.GUEST)
     async def spaces(self, request: AnyRequest) -> Response[Any]:
         """The list."""
@@ -113,7 +115,7 @@ class Spaces(Room):
             await service.open_again(d, space_id)
             return told(f"/spaces/{space_id}", "opened_again")
 
-    @post("/spaces/{space_id:uuid}/people", admits=Role.MEMBER, status_code=200)
+    @post("/spaces/{space_id:uuid}/people", admits=Role.MEMBER, support="read", status_code=200)
     async def let_in(self, request: AnyRequest, space_id: FromPath[UUID]) -> Response[Any]:
         """Add somebody, or change what he may do."""
         sent = await fields(request)
@@ -129,7 +131,7 @@ class Spaces(Room):
                 return await space_page(d, space_id, refused_form(request, refusal, sent, d.viewer.locale), 422)
             return told(f"/spaces/{space_id}", "saved")
 
-    @post("/spaces/{space_id:uuid}/people/{person_id:uuid}/removal", admits=Role.GUEST, status_code=303)
+    @post("/spaces/{space_id:uuid}/people/{person_id:uuid}/removal", admits=Role.GUEST, support="read", status_code=303)
     async def let_out(self, request: AnyRequest, space_id: FromPath[UUID], person_id: FromPath[UUID]) -> Response[Any]:
         """Take somebody out, or leave."""
         async with desk(request) as d:

@@ -1,0 +1,1 @@
+from tests.workspace.fixtures import house  # noqa: F401 - pytest finds it here
