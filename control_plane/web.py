@@ -115,7 +115,7 @@ def make_app(settings: ControlPlaneSettings, engine: Engine | None = None) -> AS
     return Hosts(
         {
             urlsplit(settings.site_url).netloc: Frame(site, trusted_edges=edges, policy=lambda: policy),
-            urlsplit(settings.portal_url).netloc: Frame(staff, trusted_edges=edges),
+            urlsplit(settings.portal_url).netloc: Frame(staff, trusted_edges=edges, policy=lambda: policy),
         },
         Frame(_nobody_here, trusted_edges=edges),
         [site, staff],

@@ -193,6 +193,7 @@ def keep_sign_in(desk: Desk) -> None:
     """Organisations' sign-in: proofs of domains, enforcement that holds or reverts, test runs, providers' metadata."""
     identity.keep_enforcement(desk.engine)
     identity.end_tests(desk.engine)
+    identity.end_support_times(desk.engine)
     identity.keep_domains(desk.engine, desk.settings)
     identity.keep_metadata(desk.engine, desk.settings)
     identity.forget_erased(desk.engine)

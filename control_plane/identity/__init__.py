@@ -2,6 +2,7 @@
 
 from control_plane.identity.changing import database_of
 from control_plane.identity.chores import (
+    end_support_times,
     end_tests,
     forget_erased,
     heed_signatures,
@@ -112,6 +113,14 @@ from control_plane.identity.staff import (
     staff_members,
 )
 from control_plane.identity.staff_links import Flow, begin_flow, linked_staff, sign_in_by_claims, take_flow
+from control_plane.identity.support import (
+    SupportView,
+    accept_support,
+    ask_support,
+    end_support,
+    enter_support,
+    support_accesses,
+)
 from control_plane.identity.tokens import (
     OVERLAP,
     Scope,
@@ -161,14 +170,17 @@ __all__ = [
     "Staff",
     "StaffPasskey",
     "StaffSession",
+    "SupportView",
     "TestRun",
     "Vendor",
+    "accept_support",
     "actor_of",
     "add_connection",
     "add_passkey",
     "addresses",
     "allows",
     "announce_key",
+    "ask_support",
     "authenticate",
     "authenticate_token",
     "begin_flow",
@@ -193,7 +205,10 @@ __all__ = [
     "draw_password",
     "end_session",
     "end_sessions",
+    "end_support",
+    "end_support_times",
     "end_tests",
+    "enter_support",
     "find_set_up_link",
     "find_staff",
     "forget_erased",
@@ -242,6 +257,7 @@ __all__ = [
     "staff_members",
     "stage_connection",
     "start_test",
+    "support_accesses",
     "take_flow",
     "token",
     "tokens",

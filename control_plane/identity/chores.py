@@ -20,8 +20,16 @@ from control_plane.identity.connection_acts import note_trouble, take_over
 from control_plane.identity.connection_settings import fetched_metadata
 from control_plane.identity.connection_views import certificate_view
 from control_plane.identity.domains import DAILY, apply
-from control_plane.identity.organisation_models import Connection, Domain, ScimToken, SetUpLink, SignInRules
+from control_plane.identity.organisation_models import (
+    Connection,
+    Domain,
+    ScimToken,
+    SetUpLink,
+    SignInRules,
+    SupportAccess,
+)
 from control_plane.identity.proving import Answer, ask_all
+from control_plane.identity.support import end_support
 from control_plane.organisations import Organisation
 from kit import logs
 from kit.db import transaction
@@ -35,7 +43,7 @@ LIMITED = timedelta(minutes=10)
 LOOKED_AT = 300
 UNKNOWN_KEY = "saml_signature_key"
 NOTICE_DAYS = (60, 30, 14, 3)
-TABLES = (Connection, Domain, ScimToken, SetUpLink, SignInRules)
+TABLES = (Connection, Domain, ScimToken, SetUpLink, SignInRules, SupportAccess)
 
 Row = TypeVar("Row", Domain, Connection)
 
@@ -215,6 +223,21 @@ def _end_test(connection_id: UUID, session: Session) -> None:
     if row is not None and row.test_until is not None and row.test_until <= datetime.now(UTC):
         row.test_sha256 = row.test_until = None
         changing.publish(session, row.organisation_id)
+
+
+def end_support_times(engine: Engine) -> int:
+    """Consents whose time is over leave the record; the workspace let nobody in by them any more already."""
+    with transaction(engine) as session:
+        query = select(SupportAccess.organisation_id, SupportAccess.id)
+        due = query.where(SupportAccess.until <= datetime.now(UTC), SupportAccess.ended_at.is_(None))
+        over = session.execute(due.limit(1000)).all()
+    for organisation_id, access_id in over:
+        _apart(engine, access_id, partial(_end_support, organisation_id, access_id))
+    return len(over)
+
+
+def _end_support(organisation_id: UUID, access_id: UUID, session: Session) -> None:
+    end_support(session, organisation_id, access_id, actor=SYSTEM)
 
 
 def forget_erased(engine: Engine) -> int:

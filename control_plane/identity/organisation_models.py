@@ -157,3 +157,36 @@ class SetUpLink(Base):
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+
+
+class SupportAccess(Base):
+    """One of the staff asks to come into a workspace; an administrator there accepts, or not. Ended, it opens nothing.
+
+    Only accepted it has an end (`until`) and an administrator, whose sight the staff then has.
+    """
+
+    __tablename__ = "support_access"
+    __table_args__ = (
+        CheckConstraint("hours between 3 and 168", name="hours"),
+        CheckConstraint(
+            "(accepted_at is null) = (until is null) and (accepted_at is null) = (administrator_id is null)",
+            name="consent",
+        ),
+        Index(None, "organisation_id"),
+        Index("ix_support_access_until", "until", postgresql_where="ended_at is null"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    organisation_id: Mapped[UUID]
+    staff_id: Mapped[UUID]
+    staff_name: Mapped[str] = mapped_column(String(200))
+    reason: Mapped[str] = mapped_column(String(500))
+    read_only: Mapped[bool]
+    hours: Mapped[int]
+    asked_at: Mapped[datetime]
+    accepted_at: Mapped[datetime | None]
+    administrator_id: Mapped[UUID | None]
+    administrator_name: Mapped[str | None] = mapped_column(String(200))
+    until: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    ended_by: Mapped[str | None] = mapped_column(String(200))

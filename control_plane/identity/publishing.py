@@ -10,10 +10,18 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from control_plane.identity.organisation_models import PROVEN, Connection, ConnectionKey, Domain, ScimToken, SignInRules
+from control_plane.identity.organisation_models import (
+    PROVEN,
+    Connection,
+    ConnectionKey,
+    Domain,
+    ScimToken,
+    SignInRules,
+    SupportAccess,
+)
 from kit.db import vault_of
 from kit.vault import Vault
-from tenant_app.contract import Identity, SignInConnection, SignInPolicy, seal_purpose
+from tenant_app.contract import Identity, SignInConnection, SignInPolicy, SupportGrant, seal_purpose
 from tenant_app.contract import ScimToken as PublishedToken
 
 
@@ -40,6 +48,7 @@ def published(session: Session, seals: Vault, organisation_id: UUID) -> Identity
         policy=_policy(rules),
         scim_tokens=_tokens(session, organisation_id),
         brake_percent=rules.brake_percent,
+        support=_support(session, organisation_id),
     )
 
 
@@ -127,4 +136,26 @@ def _tokens(session: Session, organisation_id: UUID) -> tuple[PublishedToken, ..
     return tuple(
         PublishedToken(id=one.id, sha256=one.sha256, connection_id=one.connection_id, expires_at=one.expires_at)
         for one in session.scalars(query)
+    )
+
+
+def _support(session: Session, organisation_id: UUID) -> tuple[SupportGrant, ...]:
+    query = (
+        select(SupportAccess)
+        .where(SupportAccess.organisation_id == organisation_id, SupportAccess.ended_at.is_(None))
+        .order_by(SupportAccess.id)
+        .execution_options(populate_existing=True)
+    )
+    # One whose time has passed stays until a chore ends it: what is published depends on rows, not on the hour.
+    return tuple(
+        SupportGrant(
+            id=one.id,
+            staff_id=one.staff_id,
+            staff_name=one.staff_name,
+            administrator_id=one.administrator_id,
+            until=one.until,
+            read_only=one.read_only,
+        )
+        for one in session.scalars(query)
+        if one.until is not None and one.administrator_id is not None
     )

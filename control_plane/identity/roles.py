@@ -23,6 +23,7 @@ class Permission(StrEnum):
     STAFF = "people"
     AUDIT_READ = "audit:read"
     AUDIT_VERIFY = "audit:verify"
+    SUPPORT = "support:ask"
 
 
 class Role(StrEnum):
@@ -58,6 +59,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.OPERATIONS_ACT,
         Permission.CELLS_READ,
         Permission.AUDIT_READ,
+        Permission.SUPPORT,
     },
     Role.OPERATOR: frozenset(Permission),
     Role.AUDITOR: _READ | {Permission.CELLS_READ, Permission.AUDIT_READ, Permission.AUDIT_VERIFY},

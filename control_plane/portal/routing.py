@@ -24,6 +24,7 @@ from control_plane.portal import (
     sign_in,
     storage_looks,
     storing,
+    support,
     tokens,
 )
 from control_plane.portal.desk import AnyRequest, csrf, provide_desk, provide_entries
@@ -41,6 +42,7 @@ ROOMS = (
     acting,
     organisation,
     storing,
+    support,
     operations,
     ledger,
     offers,

@@ -55,15 +55,15 @@ class Doors:
         with self._lock:
             self._told.add(place.database_id)
 
-    def url(self, session: Session, organisation: Organisation, purpose: Purpose) -> str:
-        """Where to send the first administrator's browser now; good for 60 seconds and one use."""
+    def url(self, session: Session, organisation: Organisation, purpose: Purpose, subject: UUID | None = None) -> str:
+        """Where to send a browser now: the first administrator's, or the subject's. Good for 60 seconds and one use."""
         if organisation.state not in OPEN:
             message = "This workspace is not open just now. We write to you as soon as it is."
             raise Refusal("not_open", message, status=409)
         self.announce(session, organisation.id)
         host = f"{organisation.address}{self.settings.workspace_suffix}"
-        owner = organisations.owner_id(organisation.id)
-        ticket = mint(self._key.private, host, organisation.id, owner, purpose)
+        whose = subject or organisations.owner_id(organisation.id)
+        ticket = mint(self._key.private, host, organisation.id, whose, purpose)
         return f"{self.settings.workspace_url(organisation.address)}/enter?{urlencode({'ticket': ticket})}"
 
     def sources(self) -> str:

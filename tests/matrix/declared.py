@@ -130,6 +130,10 @@ PORTAL = {
     "POST /organisations/{reference}/storage/compare": "operations:act",
     "POST /organisations/{reference}/storage/mirror": "storage:act",
     "POST /organisations/{reference}/storage/verify-mirror": "storage:act",
+    "GET /organisations/{reference}/support": "support:ask",
+    "POST /organisations/{reference}/support": "support:ask",
+    "POST /organisations/{reference}/support/{access_id}/end": "support:ask",
+    "POST /organisations/{reference}/support/{access_id}/entry": "support:ask",
     "GET /organisations/{reference}/suspend": "organisations:suspend",
     "POST /organisations/{reference}/suspend": "organisations:suspend",
     "GET /organisations/{reference}/trial": "organisations:change",
@@ -213,6 +217,8 @@ CONSOLE = {
     "POST /console/sign-in/{connection_id}/test": "sso:admin",
     "GET /console/sign-in/{connection_id}/traces": "identity:read",
     "GET /console/support": "support:read",
+    "POST /console/support/{access_id}/consent": "support:read",
+    "POST /console/support/{access_id}/consent/removal": "support:read",
 }
 
 # The public site: its secrets stand in links and in the browser that signs up.

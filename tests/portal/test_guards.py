@@ -55,6 +55,10 @@ DECLARED: dict[str, object] = {
     "POST /organisations/{reference:str}/storage/compare": P.OPERATIONS_ACT,
     "POST /organisations/{reference:str}/storage/mirror": P.STORAGE_ACT,
     "POST /organisations/{reference:str}/storage/verify-mirror": P.STORAGE_ACT,
+    "GET /organisations/{reference:str}/support": P.SUPPORT,
+    "POST /organisations/{reference:str}/support": P.SUPPORT,
+    "POST /organisations/{reference:str}/support/{access_id:uuid}/end": P.SUPPORT,
+    "POST /organisations/{reference:str}/support/{access_id:uuid}/entry": P.SUPPORT,
     "POST /organisations/{reference:str}/verify": P.OPERATIONS_ACT,
     "POST /organisations/{reference:str}/retry": P.OPERATIONS_ACT,
     **{
@@ -135,6 +139,7 @@ def example(house: House) -> dict[str, str]:
         "passkey_id:uuid": str(organisation_id),
         "token_id:uuid": str(organisation_id),
         "staff_id:uuid": str(organisation_id),
+        "access_id:uuid": str(organisation_id),
     }
 
 
@@ -191,8 +196,9 @@ def test_what_a_person_may_not_do_is_not_shown(door: Door, example: dict[str, st
             shown[role] = set(re.findall(rf'href="{page}/([a-z-]+)"', client.get(page).text))
     assert shown["auditor"] == {"operations", "keys", "journal"}
     assert shown["sales"] == {"operations", "keys", "offer", "trial", "read-only", "suspend", "close"}
-    assert shown["support"] == {"operations", "keys", "journal", "read-only", "suspend"}
-    assert shown["operator"] == {"operations", "keys", "journal", "offer", "trial", "read-only", "suspend", "close"}
+    assert shown["support"] == {"operations", "keys", "support", "journal", "read-only", "suspend"}
+    everything = {"operations", "keys", "support", "journal", "offer", "trial", "read-only", "suspend", "close"}
+    assert shown["operator"] == everything
 
 
 def token_in(answer: httpx.Response) -> str:

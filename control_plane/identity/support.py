@@ -1,0 +1,156 @@
+"""Support access: staff ask with a reason, an administrator of the organisation accepts, and either side ends it.
+
+Nothing opens before the consent. Living consents travel in the tenant record; the workspace asks them at each request.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from control_plane import provisioning
+from control_plane.audit import Actor
+from control_plane.identity import changing
+from control_plane.identity.models import Staff
+from control_plane.identity.organisation_models import SupportAccess
+from control_plane.identity.roles import Permission, allows
+from kit.errors import Refusal, not_found
+from kit.ids import new_id
+
+LEAST_HOURS, MOST_HOURS = 3, 168
+LONGEST_REASON = 500
+
+
+@dataclass(frozen=True)
+class SupportView:
+    """One request, and what became of it."""
+
+    id: UUID
+    organisation_id: UUID
+    staff_id: UUID
+    staff_name: str
+    reason: str
+    read_only: bool
+    hours: int
+    asked_at: datetime
+    accepted_at: datetime | None
+    administrator_name: str | None
+    until: datetime | None
+    ended_at: datetime | None
+    ended_by: str | None
+
+    @property
+    def waits(self) -> bool:
+        """Nobody has answered yet."""
+        return self.accepted_at is None and self.ended_at is None
+
+    @property
+    def open(self) -> bool:
+        """The workspace lets this person in now."""
+        return self.until is not None and self.ended_at is None and self.until > datetime.now(UTC)
+
+
+def _view(row: SupportAccess) -> SupportView:
+    return SupportView(**{name: getattr(row, name) for name in SupportView.__dataclass_fields__})
+
+
+def support_accesses(session: Session, organisation_id: UUID) -> list[SupportView]:
+    """What was asked of this organisation, the latest first."""
+    query = select(SupportAccess).where(SupportAccess.organisation_id == organisation_id)
+    ordered = query.order_by(SupportAccess.id.desc()).limit(100).execution_options(populate_existing=True)
+    return [_view(row) for row in session.scalars(ordered)]
+
+
+def ask_support(
+    session: Session, organisation_id: UUID, staff: Staff, *, reason: str, read_only: bool, hours: int, actor: Actor
+) -> SupportView:
+    """Ask to come in. It opens nothing yet."""
+    changing.begin(session, organisation_id)
+    reason = " ".join(reason.split())
+    if not reason or len(reason) > LONGEST_REASON:
+        message = "Say in at most {most} characters why: an administrator of the organisation decides by it."
+        raise Refusal("reason_missing", message, field="reason", most=LONGEST_REASON)
+    if not LEAST_HOURS <= hours <= MOST_HOURS:
+        message = "Choose something from {least} to {most}."
+        raise Refusal("out_of_bounds", message, field="hours", least=LEAST_HOURS, most=MOST_HOURS)
+    row = SupportAccess(
+        id=new_id(),
+        organisation_id=organisation_id,
+        staff_id=staff.id,
+        staff_name=staff.name[:200],
+        reason=reason,
+        read_only=read_only,
+        hours=hours,
+        asked_at=datetime.now(UTC),
+    )
+    session.add(row)
+    session.flush()
+    _note(session, "support.asked", row, actor, reason=reason, hours=hours)
+    return _view(row)
+
+
+def accept_support(
+    session: Session, organisation_id: UUID, access_id: UUID, administrator_id: UUID, *, actor: Actor
+) -> SupportView:
+    """An administrator lets them in, from now on. Doing it twice changes nothing."""
+    changing.begin(session, organisation_id)
+    row = _one(session, organisation_id, access_id)
+    if row.ended_at is not None:
+        raise Refusal("support_ended", "This request has ended: it cannot be accepted any more.", status=409)
+    if row.accepted_at is None:
+        now = datetime.now(UTC)
+        row.accepted_at, row.until = now, now + timedelta(hours=row.hours)
+        row.administrator_id, row.administrator_name = administrator_id, actor.name[:200]
+        changing.publish(session, organisation_id)
+        _note(session, "support.accepted", row, actor, until=row.until)
+    return _view(row)
+
+
+def end_support(session: Session, organisation_id: UUID, access_id: UUID, *, actor: Actor) -> SupportView:
+    """It opens nothing any more, by either side: refused, taken back, or given up. Twice changes nothing."""
+    provisioning.lock(session, organisation_id)
+    row = _one(session, organisation_id, access_id)
+    if row.ended_at is None:
+        row.ended_at, row.ended_by = datetime.now(UTC), actor.name[:200]
+        if row.accepted_at is not None:
+            changing.publish(session, organisation_id)
+        _note(session, "support.ended" if row.accepted_at else "support.refused", row, actor)
+    return _view(row)
+
+
+def enter_support(
+    session: Session, organisation_id: UUID, access_id: UUID, staff: Staff, *, actor: Actor
+) -> SupportView:
+    """Whoever asked is about to go in; refused without a living consent. The ticket is the caller's."""
+    row = _one(session, organisation_id, access_id)
+    view = _view(row)
+    if row.staff_id != staff.id or not allows(staff.role, Permission.SUPPORT):
+        raise Refusal(
+            "support_not_yours", "Only who asked for this access enters by it. Ask for one of your own.", status=403
+        )
+    if not view.open:
+        message = "Nothing opens: the organisation has not accepted, has taken it back, or the time has passed."
+        raise Refusal("support_closed", message, status=409)
+    _note(session, "support.entered", row, actor)
+    return view
+
+
+def _one(session: Session, organisation_id: UUID, access_id: UUID) -> SupportAccess:
+    row = session.get(SupportAccess, access_id, with_for_update=True, populate_existing=True)
+    if row is None or row.organisation_id != organisation_id:
+        raise not_found("support access")
+    return row
+
+
+def _note(session: Session, verb: str, row: SupportAccess, actor: Actor, **more: object) -> None:
+    """Both identities stand in each entry: the staff's, and the administrator's once he has agreed."""
+    facts = {
+        "support_id": row.id,
+        "staff": row.staff_name,
+        "administrator": row.administrator_name,
+        "read_only": row.read_only,
+        **more,
+    }
+    changing.note(session, verb, row.organisation_id, actor, **facts)
