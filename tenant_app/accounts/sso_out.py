@@ -19,7 +19,7 @@ from tenant_app.accounts.doorway import AnyRequest, origin, outside
 from tenant_app.accounts.journal import record as journal
 from tenant_app.accounts.sessions import Ended
 from tenant_app.accounts.sso import abroad
-from tenant_app.accounts.sso_arrival import connection_named, origin_of, refused, replayed, unknown_flow
+from tenant_app.accounts.sso_arrival import connection_named, origin_of, posting, refused, replayed, unknown_flow
 from tenant_app.accounts.sso_traces import Trail
 from tenant_app.contract import SignInConnection, TenantRecord, seal_purpose
 from tenant_app.tenancy import Connection, seals
@@ -71,10 +71,9 @@ class SingleLogout(Controller):
                     raise unknown_flow()
                 # The answer comes back under a handle of its own.
                 back = await sso_flow.start(conn, connection.id, {"asked": taken.data["request_id"]})
-            there = await _there(request, connection, taken.data, back.handle)
+            return await _there(request, connection, taken.data, back.handle)
         except (Refusal, Unavailable) as error:
             return await refused(request, connection, Trail(connection.id), error)
-        return Redirect(there or "/signed-out", status_code=303)
 
     @route(
         "/saml/{connection_id:uuid}/slo", http_method=[HttpMethod.GET, HttpMethod.POST], foreign=True, status_code=200
@@ -120,8 +119,8 @@ class SingleLogout(Controller):
         return Response(b"", status_code=200, media_type="text/html", headers={"Content-Security-Policy": framed})
 
 
-async def _there(request: AnyRequest, connection: SignInConnection, kept: dict[str, Any], handle: str) -> str | None:
-    """The provider's address that ends its session; None where it has none."""
+async def _there(request: AnyRequest, connection: SignInConnection, kept: dict[str, Any], handle: str) -> Response[Any]:
+    """To where the provider ends its session; to our own page where it has no such address."""
     out = kept["out"]
     if connection.kind == "saml":
         asked = saml.ask_logout(
@@ -134,11 +133,21 @@ async def _there(request: AnyRequest, connection: SignInConnection, kept: dict[s
             relay_state=handle,
             now=datetime.now(UTC),
         )
-        return asked.url if asked is not None else None
+        return _sent(request, connection, asked)
     provider, _ = await abroad(request).providers.get(connection.settings["issuer"])
     client = sso_openid.client(connection, origin(request), seals(request))
     token = seals(request).open(out["id_token_sealed"], seal_purpose(connection.id))
-    return end_session(provider, client, token, f"{origin(request)}/signed-out")
+    there = end_session(provider, client, token, f"{origin(request)}/signed-out")
+    return Redirect(there or "/signed-out", status_code=303)
+
+
+def _sent(
+    request: AnyRequest, connection: SignInConnection, message: saml.Redirect | saml.Form | None
+) -> Response[Any]:
+    """A message on its way to the provider, as its binding asks; to our own page where there is none."""
+    if isinstance(message, saml.Form):
+        return posting(request, connection, message.url, message.fields)
+    return Redirect(message.url if message is not None else "/signed-out", status_code=303)
 
 
 async def _logout_message(request: Request[Any, Any, Any]) -> dict[str, Any]:
@@ -171,8 +180,7 @@ async def _asked(
         if not await sso_flow.use_once(conn, connection.id, f"logout {told.id}", now + sso_flow.LIFE):
             raise replayed()
         await _end(conn, connection, told.subject, told.session_indexes)
-    answer = saml.answer_logout(sp, idp, told, now=now)
-    return Redirect(answer.url if answer is not None else "/signed-out", status_code=303)
+    return _sent(request, connection, saml.answer_logout(sp, idp, told, now=now))
 
 
 async def _end(conn: Connection, connection: SignInConnection, subject: str | None, named: tuple[str, ...]) -> None:

@@ -66,6 +66,7 @@ def identity_provider(connection: SignInConnection) -> saml.IdentityProvider:
         sso_url=told["sso_url"],
         sso_binding="post" if told.get("sso_binding") == "post" else "redirect",
         slo_url=told.get("slo_url"),
+        slo_binding="post" if told.get("slo_binding") == "post" else "redirect",
         certificates=tuple(base64.b64decode(one) for one in told.get("certificates", ())),
     )
 
