@@ -151,6 +151,7 @@ def world(faces: Faces, matrix_engine: Engine) -> Iterator[World]:
             "passkey_id": str(new_id()),
             "public_id": "0" * 24,
             "staff_id": str(new_id()),
+            "access_id": str(new_id()),
         }
         yield World(client, matrix_engine, places)
 
