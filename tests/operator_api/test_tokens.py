@@ -57,6 +57,8 @@ def test_a_token_without_the_scope_is_told_which_one_it_lacks(api: Api, scope: S
         "operations:write": ("POST", "/operations/0197b2a4-0000-7000-8000-000000000000/retry"),
         "storage:read": ("GET", "/storage"),
         "storage:write": ("POST", "/organisations/sevres/storage/verification"),
+        "identity:read": ("GET", "/organisations/sevres/domains"),
+        "identity:write": ("POST", "/organisations/sevres/domains"),
         "tokens:read": ("GET", "/tokens"),
         "tokens:write": ("POST", "/tokens"),
         "audit:read": ("GET", "/audit"),
