@@ -1,83 +1,32 @@
 """What a hostile, broken or confused provider does, and the refusal that each deserves. Name → (code, change)."""
 
-import hmac
 import json
 import secrets
 import time
-from collections.abc import Callable
 from typing import Any
 
-from joserfc.jwk import RSAKey
-
-from tests.openid.op import ACCESS, CLIENT, CODE, EC, OTHER_RSA, RSA, SECRET, Handler, Scene, b64, half, public, signed
-
-Change = Callable[[Scene], object]
-Cases = dict[str, tuple[str, Change]]
-
-DISCOVERY_AT = ".well-known/openid-configuration"
-MIB = 1024 * 1024
-DEEP = b"[" * 100_000 + b"]" * 100_000
-HOUR = 3600
-
-
-def said(**values: Any) -> Change:
-    return lambda scene: scene.discovery.update(values)
-
-
-def unsaid(name: str) -> Change:
-    return lambda scene: scene.discovery.pop(name)
-
-
-def raw(place: str, answer: Any) -> Change:
-    return lambda scene: scene.raw.update({place: answer})
-
-
-def body(place: str, content: bytes, status: int = 200, **headers: str) -> Change:
-    return raw(place, (status, {name.replace("_", "-"): value for name, value in headers.items()}, content))
-
-
-def huge(handler: Handler) -> None:
-    """Without end, in pieces, and without saying how long."""
-    handler.send_response(200)
-    handler.send_header("transfer-encoding", "chunked")
-    handler.end_headers()
-    for _ in range(64):
-        handler.wfile.write(b"10000\r\n" + b" " * 65536 + b"\r\n")
-
-
-def drip(handler: Handler) -> None:
-    """A byte now and then: each read is fast, the whole never ends."""
-    handler.send_response(200)
-    handler.send_header("content-length", "100000")
-    handler.end_headers()
-    for _ in range(100):
-        handler.wfile.write(b" ")
-        handler.wfile.flush()
-        time.sleep(0.05)
-
-
-def silence(_handler: Handler) -> None:
-    time.sleep(2)
-
-
-def hang_up(handler: Handler) -> None:
-    handler.connection.close()
-
-
-def nonsense(handler: Handler) -> None:
-    handler.wfile.write(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
-
-
-def endless_head(handler: Handler) -> None:
-    handler.wfile.write(b"HTTP/1.1 200 OK\r\n" + b"x-more: " + b"a" * 300_000 + b"\r\n\r\n")
-
-
-def cut(handler: Handler) -> None:
-    handler.send_response(200)
-    handler.send_header("content-length", "1000")
-    handler.end_headers()
-    handler.wfile.write(b"{")
-    handler.connection.close()
+from tests.openid.forging import THIEF, bent, by_secret, ec_signature, head, made, other_claims, payload, unsigned
+from tests.openid.misbehaving import (
+    DEEP,
+    DISCOVERY_AT,
+    HOUR,
+    MIB,
+    Cases,
+    Change,
+    body,
+    cut,
+    drip,
+    endless_head,
+    hang_up,
+    huge,
+    keys,
+    nonsense,
+    raw,
+    said,
+    silence,
+    unsaid,
+)
+from tests.openid.op import ACCESS, CLIENT, CODE, EC, OTHER_RSA, RSA, SECRET, b64, half, public
 
 
 def ways(place: str, document: str) -> Cases:
@@ -157,10 +106,6 @@ DISCOVERY: Cases = {
     ),
 }
 TINY = {"kty": "RSA", "kid": "one", "e": "AQAB", "n": b64(b"\xc1" * 128)}
-
-
-def keys(*given: Any) -> Change:
-    return lambda scene: setattr(scene, "keys", list(given))
 
 
 KEYS: Cases = {
@@ -264,52 +209,6 @@ TOKEN: Cases = {
     "an object as ID token": ("oidc_id_token", gave(id_token={"sub": "alice"})),
 }  # fmt: skip
 
-
-def head(**values: Any) -> Change:
-    return lambda scene: scene.header.update(values)
-
-
-def made(make: Callable[[dict[str, Any], dict[str, Any]], Any], **header: Any) -> Change:
-    return lambda scene: (scene.header.update(header), setattr(scene, "make", make))
-
-
-def unsigned(header: dict[str, Any], claims: dict[str, Any]) -> str:
-    return f"{b64(json.dumps(header))}.{b64(json.dumps(claims))}."
-
-
-def by_secret(secret: bytes) -> Callable[[dict[str, Any], dict[str, Any]], str]:
-    def make(header: dict[str, Any], claims: dict[str, Any]) -> str:
-        whole = f"{b64(json.dumps(header))}.{b64(json.dumps(claims))}"
-        return f"{whole}.{b64(hmac.digest(secret, whole.encode(), 'sha256'))}"
-
-    return make
-
-
-def bent(bend: Callable[[list[str]], list[str]]) -> Callable[[dict[str, Any], dict[str, Any]], str]:
-    return lambda header, claims: ".".join(bend(signed(header, claims, RSA).split(".")))
-
-
-def other_claims(parts: list[str]) -> list[str]:
-    return [parts[0], b64(json.dumps({"iss": "x", "sub": "root"})), parts[2]]
-
-
-def payload(content: bytes) -> Callable[[dict[str, Any], dict[str, Any]], str]:
-    from joserfc import jws
-
-    return lambda header, _: jws.serialize_compact(header, content, RSA, algorithms=["RS256"])
-
-
-EC_ON = said(id_token_signing_alg_values_supported=["ES256"])
-
-
-def ec_signature(signature: bytes) -> Change:
-    def make(header: dict[str, Any], claims: dict[str, Any]) -> str:
-        return f"{b64(json.dumps(header))}.{b64(json.dumps(claims))}.{b64(signature)}"
-
-    return lambda scene: (EC_ON(scene), keys(public(EC, "one"))(scene), made(make, alg="ES256")(scene))
-
-
-THIEF = RSAKey.generate_key(2048)
 
 FORM: Cases = {
     "unsigned": ("oidc_algorithm", made(unsigned, alg="none")),

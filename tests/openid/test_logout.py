@@ -23,7 +23,7 @@ from kit.openid import (
     end_session,
 )
 from tests.openid.driving import FETCHER, client_of, parameters
-from tests.openid.hostile import THIEF, by_secret, unsigned
+from tests.openid.forging import THIEF, by_secret, unsigned
 from tests.openid.op import CLIENT, RSA, SECRET, SUBJECT, Op, Scene, signed
 
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
