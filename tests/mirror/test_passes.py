@@ -244,8 +244,8 @@ def test_who_asks_while_a_pass_is_under_way_gets_another_one(town: Town) -> None
     while town.seen(org).state != "whole":
         assert worker.turn(org.id)
     first = town.seen(org).whole_at
-    assert worker.turn(org.id), "the one that was asked for"
-    assert town.seen(org).whole_at != first
+    while town.seen(org).whole_at == first:
+        assert worker.turn(org.id), "the one that was asked for"
     assert not worker.turn(org.id)
     worker.close()
 

@@ -9,9 +9,9 @@ import msgspec
 
 from tenant_app.contract import CellDatabase, TenantRecord
 from tenant_app.tenancy import read_cell_file
-from tests.journeys.test_control_plane_stopped import CONTROL_PLANE, owned, stopped
 from tests.sso.providers import Paper, asked_in, paper
 from tests.world.product import Product
+from tests.world.stopped import CONTROL_PLANE, owned, stopped
 
 
 def published(product: Product, address: str) -> tuple[TenantRecord, Paper]:
