@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import asyncpg
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from kit.errors import Refusal
+from kit.errors import Refusal, Unavailable
 from kit.web import client_ip, host_of
 from tenant_app.accounts import AnyRequest, lock_seats
 from tenant_app.contract import ScimToken, SignInConnection
@@ -28,6 +29,8 @@ A_SECOND = 500.0
 GUESSES = 30.0
 GUESSES_A_SECOND = 0.5
 MOST_BUCKETS = 10_000
+# What this release asks of a slot that waits for its upgrade.
+OLDER = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)
 
 
 class Buckets:
@@ -126,12 +129,18 @@ def base_of(request: AnyRequest) -> str:
 
 @asynccontextmanager
 async def pushing(request: AnyRequest, *, writes: bool) -> AsyncIterator[Push]:
-    """The transaction of a request. Whoever writes does so one after the other, under the lock of the seats."""
+    """The transaction of a request. Whoever writes does so one after the other, under the lock of the seats.
+
+    A slot that waits for its upgrade is `Unavailable`: the directory comes again, and finds it upgraded (decision 34).
+    """
     record = tenant(request)
     token = token_here(request)
     connections = (one for one in record.identity.connections if one.id == token.connection_id)
-    # Taking access away goes on in a read-only workspace; giving it is refused where it happens.
-    async with pool(request).transaction(record, read_only=not writes) as conn:
-        if writes:
-            await lock_seats(conn)
-        yield Push(record, token, next(connections, None), base_of(request), conn)
+    try:
+        # Taking access away goes on in a read-only workspace; giving it is refused where it happens.
+        async with pool(request).transaction(record, read_only=not writes) as conn:
+            if writes:
+                await lock_seats(conn)
+            yield Push(record, token, next(connections, None), base_of(request), conn)
+    except OLDER as error:
+        raise Unavailable("slot_outdated", str(error)) from error
