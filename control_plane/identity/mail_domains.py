@@ -1,8 +1,10 @@
 """Names that may be claimed as an organisation's mail domain: not where anybody has a mailbox, not a registry's own."""
 
+import functools
 import re
 
 import idna
+from publicsuffixlist import PublicSuffixList
 
 from kit.errors import Refusal
 
@@ -24,20 +26,7 @@ _PUBLIC = """
     yahoo.co.uk yahoo.com yahoo.com.br yahoo.de yahoo.es yahoo.fr yahoo.it yandex.com yandex.ru ymail.com zaclys.net
     zoho.com zoho.eu zohomail.com
 """
-# Under these everybody may have a name (see publicsuffix.org): second levels of registries, and hosts of sites.
-_SECOND_LEVEL = """
-    ac asn asso biz co com coop ed edu firm gen go gob gouv gov govt id in ind info int kommune lg ltd mil muni mus
-    name ne net nhs nic nom or org parliament plc police prd press priv pro sch school tm uni web
-"""
-_HOSTS = """
-    amazonaws.com appspot.com azurewebsites.net blogspot.com cloudfront.net firebaseapp.com fly.dev github.io
-    gitlab.io herokuapp.com netlify.app notion.site pages.dev pythonanywhere.com render.com replit.app
-    s3.amazonaws.com sharepoint.com vercel.app web.app webflow.io weebly.com wixsite.com wordpress.com workers.dev
-"""
-
 PUBLIC = frozenset(_PUBLIC.split())
-SECOND_LEVEL = frozenset(_SECOND_LEVEL.split())
-HOSTS = frozenset(_HOSTS.split())
 # Names that no public name server answers for.
 RESERVED = frozenset({"localhost", "local", "internal", "invalid", "onion", "arpa", "home", "lan", "corp"})
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -58,7 +47,10 @@ def check_domain_name(given: str) -> str:
         )
         raise _refusal("domain_public", message, name)
     if is_public_suffix(name):
-        message = "Under {domain} everybody registers names of their own. Claim the one that is yours."
+        message = (
+            "{domain} is a public suffix: below it, everybody registers names of their own. "
+            "Claim the one that is yours, such as acme.{domain}."
+        )
         raise _refusal("domain_suffix", message, name)
     return name
 
@@ -71,12 +63,15 @@ def _ascii(given: str) -> str:
         return ""
 
 
+@functools.cache
+def _suffixes() -> PublicSuffixList:
+    """The list of publicsuffix.org as of the locked version: registries, and hosts that let anybody have a name."""
+    return PublicSuffixList()
+
+
 def is_public_suffix(name: str) -> bool:
     """Whether everybody may register below it."""
-    labels = name.split(".")
-    if name in HOSTS:
-        return True
-    return len(labels) == 2 and len(labels[1]) == 2 and labels[0] in SECOND_LEVEL
+    return bool(_suffixes().is_public(name))
 
 
 def domain_of(email: str) -> str:

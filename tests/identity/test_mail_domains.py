@@ -1,6 +1,7 @@
 """Which names an organisation may claim as its mail domain."""
 
 import pytest
+from publicsuffixlist import PublicSuffixList
 
 from control_plane.identity.mail_domains import PUBLIC, check_domain_name, domain_of
 from kit.errors import Refusal
@@ -14,7 +15,9 @@ from kit.errors import Refusal
         ("mairie-sèvres.fr", "xn--mairie-svres-4db.fr"),
         ("paris.acme.co.uk", "paris.acme.co.uk"),
         ("acme.co.uk", "acme.co.uk"),
-        ("co.com", "co.com"),
+        ("acme.github.io", "acme.github.io"),
+        ("city.kobe.jp", "city.kobe.jp"),
+        ("acme.unheard-of", "acme.unheard-of"),
     ],
 )
 def test_a_name_is_taken_in_its_normal_form(given: str, name: str) -> None:
@@ -28,11 +31,22 @@ def test_where_anybody_has_a_mailbox_nobody_proves_anything(name: str) -> None:
     assert (refusal.value.code, refusal.value.field) == ("domain_public", "name")
 
 
-@pytest.mark.parametrize("name", ["co.uk", "com.br", "gouv.fr", "asso.fr", "github.io", "workers.dev"])
-def test_what_belongs_to_a_registry_belongs_to_nobody_else(name: str) -> None:
+REGISTRIES = ["co.uk", "com.br", "gouv.fr", "asso.fr", "GOUV.fr.", "k12.ca.us", "公司.cn", "anything.ck", "c.kobe.jp"]
+HOSTS = ["github.io", "workers.dev", "co.com", "s3.eu-west-3.amazonaws.com"]
+
+
+@pytest.mark.parametrize("name", [*REGISTRIES, *HOSTS])
+def test_what_is_a_public_suffix_belongs_to_nobody(name: str) -> None:
     with pytest.raises(Refusal) as refusal:
         check_domain_name(name)
-    assert refusal.value.code == "domain_suffix"
+    assert (refusal.value.code, refusal.value.field) == ("domain_suffix", "name")
+    assert f"such as acme.{domain_of(f'x@{name}')}." in str(refusal.value)
+
+
+def test_without_the_hosts_of_the_list_some_would_pass() -> None:
+    """The control: the registries alone would leave the hosts' names to anybody."""
+    registries = PublicSuffixList(only_icann=True)
+    assert [name for name in HOSTS if not registries.is_public(name)] == HOSTS
 
 
 @pytest.mark.parametrize(
