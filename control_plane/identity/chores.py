@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import Engine, delete, exists, func, select, update
+from sqlalchemy import Engine, and_, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from control_plane import provisioning
@@ -29,7 +29,7 @@ from control_plane.identity.organisation_models import (
     SupportAccess,
 )
 from control_plane.identity.proving import Answer, ask_all
-from control_plane.identity.support import end_support
+from control_plane.identity.support import WAITS, end_support
 from control_plane.organisations import Organisation
 from kit import logs
 from kit.db import transaction
@@ -226,10 +226,12 @@ def _end_test(connection_id: UUID, session: Session) -> None:
 
 
 def end_support_times(engine: Engine) -> int:
-    """Consents whose time is over leave the record; the workspace let nobody in by them any more already."""
+    """Consents whose time is over leave the record, where they open nothing already; and requests unanswered lapse."""
+    now = datetime.now(UTC)
     with transaction(engine) as session:
         query = select(SupportAccess.organisation_id, SupportAccess.id)
-        due = query.where(SupportAccess.until <= datetime.now(UTC), SupportAccess.ended_at.is_(None))
+        lapsed = and_(SupportAccess.accepted_at.is_(None), SupportAccess.asked_at <= now - WAITS)
+        due = query.where(or_(SupportAccess.until <= now, lapsed), SupportAccess.ended_at.is_(None))
         over = session.execute(due.limit(1000)).all()
     for organisation_id, access_id in over:
         _apart(engine, access_id, partial(_end_support, organisation_id, access_id))

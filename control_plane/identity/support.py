@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from control_plane import provisioning
 from control_plane.audit import Actor
-from control_plane.identity import changing
+from control_plane.identity import changing, support_mails
 from control_plane.identity.models import Staff
 from control_plane.identity.organisation_models import SupportAccess
 from control_plane.identity.roles import Permission, allows
@@ -21,6 +21,8 @@ from kit.ids import new_id
 
 LEAST_HOURS, MOST_HOURS = 3, 168
 LONGEST_REASON = 500
+# Nobody consents by mistake to what was asked long ago.
+WAITS = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,9 @@ class SupportView:
 
     @property
     def waits(self) -> bool:
-        """Nobody has answered yet."""
-        return self.accepted_at is None and self.ended_at is None
+        """Nobody has answered yet, and somebody still may."""
+        answered = self.accepted_at is not None or self.ended_at is not None
+        return not answered and self.asked_at > datetime.now(UTC) - WAITS
 
     @property
     def open(self) -> bool:
@@ -66,15 +69,12 @@ def support_accesses(session: Session, organisation_id: UUID) -> list[SupportVie
 def ask_support(
     session: Session, organisation_id: UUID, staff: Staff, *, reason: str, read_only: bool, hours: int, actor: Actor
 ) -> SupportView:
-    """Ask to come in. It opens nothing yet."""
-    changing.begin(session, organisation_id)
+    """Ask to come in. It opens nothing yet; the organisation's administrators get a mail."""
     reason = " ".join(reason.split())
-    if not reason or len(reason) > LONGEST_REASON:
-        message = "Say in at most {most} characters why: an administrator of the organisation decides by it."
-        raise Refusal("reason_missing", message, field="reason", most=LONGEST_REASON)
-    if not LEAST_HOURS <= hours <= MOST_HOURS:
-        message = "Choose something from {least} to {most}."
-        raise Refusal("out_of_bounds", message, field="hours", least=LEAST_HOURS, most=MOST_HOURS)
+    _check(reason, hours)
+    told = support_mails.readers(session, organisation_id)
+    changing.begin(session, organisation_id)
+    _require_none_waits(session, organisation_id, staff)
     row = SupportAccess(
         id=new_id(),
         organisation_id=organisation_id,
@@ -87,8 +87,26 @@ def ask_support(
     )
     session.add(row)
     session.flush()
+    support_mails.tell(session, "support_asked", row, told)
     _note(session, "support.asked", row, actor, reason=reason, hours=hours)
     return _view(row)
+
+
+def _check(reason: str, hours: int) -> None:
+    if not reason or len(reason) > LONGEST_REASON:
+        message = "Say in at most {most} characters why: an administrator of the organisation decides by it."
+        raise Refusal("reason_missing", message, field="reason", most=LONGEST_REASON)
+    if not LEAST_HOURS <= hours <= MOST_HOURS:
+        message = "Choose something from {least} to {most}."
+        raise Refusal("out_of_bounds", message, field="hours", least=LEAST_HOURS, most=MOST_HOURS)
+
+
+def _require_none_waits(session: Session, organisation_id: UUID, staff: Staff) -> None:
+    """One request at a time: administrators are not to be worn down by mails."""
+    mine = (one for one in support_accesses(session, organisation_id) if one.staff_id == staff.id)
+    if any(one.waits for one in mine):
+        message = "A request of yours waits there already. End it first, or wait for the answer."
+        raise Refusal("support_waits", message, field="reason", status=409)
 
 
 def accept_support(
@@ -97,7 +115,7 @@ def accept_support(
     """An administrator lets them in, from now on. Doing it twice changes nothing."""
     changing.begin(session, organisation_id)
     row = _one(session, organisation_id, access_id)
-    if row.ended_at is not None:
+    if row.ended_at is not None or not (_view(row).waits or row.accepted_at):
         raise Refusal("support_ended", "This request has ended: it cannot be accepted any more.", status=409)
     if row.accepted_at is None:
         now = datetime.now(UTC)
@@ -109,13 +127,18 @@ def accept_support(
 
 
 def end_support(session: Session, organisation_id: UUID, access_id: UUID, *, actor: Actor) -> SupportView:
-    """It opens nothing any more, by either side: refused, taken back, or given up. Twice changes nothing."""
+    """It opens nothing any more, by either side: refused, taken back, or given up. Twice changes nothing.
+
+    Where no administrator ended what one had accepted, they get a mail.
+    """
+    told = [] if actor.kind == "member" else support_mails.readers(session, organisation_id)
     provisioning.lock(session, organisation_id)
     row = _one(session, organisation_id, access_id)
     if row.ended_at is None:
         row.ended_at, row.ended_by = datetime.now(UTC), actor.name[:200]
         if row.accepted_at is not None:
             changing.publish(session, organisation_id)
+            support_mails.tell(session, "support_ended", row, told)
         _note(session, "support.ended" if row.accepted_at else "support.refused", row, actor)
     return _view(row)
 

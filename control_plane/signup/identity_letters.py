@@ -1,4 +1,7 @@
-"""Mails about an organisation's sign-in: a proof that is gone, certificates that end, enforcement that has reverted."""
+"""Mails about an organisation's sign-in: a proof that is gone, certificates that end, enforcement that has reverted.
+
+And about who else would come in: the provider's support, which asks its administrators.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -87,9 +90,47 @@ def connection_reverted(settings: ControlPlaneSettings, locale: str, facts: dict
     )
 
 
+def support_asked(settings: ControlPlaneSettings, locale: str, facts: dict[str, Any]) -> Parts:
+    """Support waits for a consent. The way goes by the workspace: only its administrators get further."""
+    _ = translator(locale)
+    scope = _("to read only") if facts["read_only"] else _("to read and write")
+    hours = _.ngettext("{num} hour", "{num} hours", facts["hours"]).format(num=facts["hours"])
+    return (
+        _("Support asks for access to “{name}”").format(name=facts["organisation"]),
+        [
+            _("Hello {person},").format(person=facts["name"]),
+            _("{staff} of your provider's support would like to look into the workspace of “{name}”.").format(
+                staff=facts["staff"], name=facts["organisation"]
+            ),
+            _("The reason given: {reason}").format(reason=facts["reason"]),
+            _("For what: {scope}, for {hours} from your consent on.").format(scope=scope, hours=hours),
+            _("Nothing opens unless you or another administrator accepts, under Support access in the console."),
+        ],
+        (_("Open the console"), f"{settings.workspace_url(facts['address'])}/console"),
+    )
+
+
+def support_ended(settings: ControlPlaneSettings, locale: str, facts: dict[str, Any]) -> Parts:
+    """Nobody of the organisation ended it: its time has passed, or support has given it up."""
+    _ = translator(locale)
+    return (
+        _("Support access to “{name}” has ended").format(name=facts["organisation"]),
+        [
+            _("Hello {person},").format(person=facts["name"]),
+            _("{staff} of your provider's support can look into the workspace of “{name}” no more.").format(
+                staff=facts["staff"], name=facts["organisation"]
+            ),
+            _("What was opened and changed meanwhile is listed under Support access in the console."),
+        ],
+        (_("Open the console"), f"{settings.workspace_url(facts['address'])}/console"),
+    )
+
+
 KINDS = {
     "domain_failing": domain_failing,
     "domain_lost": domain_lost,
     "certificate_expiring": certificate_expiring,
     "connection_reverted": connection_reverted,
+    "support_asked": support_asked,
+    "support_ended": support_ended,
 }

@@ -28,6 +28,7 @@ from tenant_app.contract.records import (
     slot_name,
 )
 from tenant_app.contract.removals import Removal, ScimEvent
+from tenant_app.contract.supporting import SupportAct
 from tenant_app.contract.tickets import KeyPair, Purpose, Ticket, check, console_key, derived_key, mint, new_key
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "SignInPolicy",
     "Stage",
     "State",
+    "SupportAct",
     "SupportGrant",
     "TenantRecord",
     "Ticket",

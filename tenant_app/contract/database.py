@@ -20,6 +20,7 @@ from tenant_app.contract import (
     publishing,
     removals,
     slots,
+    supporting,
     verification,
     watching,
 )
@@ -27,6 +28,7 @@ from tenant_app.contract.connections import Connection
 from tenant_app.contract.people import Person, Trace
 from tenant_app.contract.records import Check, Health, Inspection, Inventory, Owner, TenantRecord, Upgraded, Usage
 from tenant_app.contract.removals import Removal, ScimEvent
+from tenant_app.contract.supporting import SupportAct
 from tenant_app.contract.upgrading import Upgrading
 
 Answer = TypeVar("Answer")
@@ -203,6 +205,18 @@ class CellDatabase:
         """When, from `since` on, a sign-in or test run of a connection last ended so: `ok`, or a check's code."""
         return self._run(
             lambda connection: people.last_outcome(connection, organisation_id, connection_id, since, outcome)
+        )
+
+    def administrators(self, organisation_id: UUID) -> list[Person]:
+        """Who runs the workspace and reads mail, owners first."""
+        return self._run(lambda connection: supporting.administrators(connection, organisation_id))
+
+    def support_acts(
+        self, organisation_id: UUID, grant: UUID, viewer: UUID, *, since: datetime, until: datetime
+    ) -> list[SupportAct]:
+        """What support did and looked at by a consent, the latest first; names as `viewer` may see them."""
+        return self._run(
+            lambda connection: supporting.acts(connection, organisation_id, grant, viewer, since=since, until=until)
         )
 
     def ask_reconciliation(self, organisation_id: UUID) -> bool:

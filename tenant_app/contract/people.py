@@ -112,14 +112,15 @@ def inside(connection: Connection, organisation_id: UUID) -> Iterator[None]:
         connection.execute("SET LOCAL search_path = DEFAULT")
 
 
-def _person(row: Any) -> Person:
+def as_person(row: Any) -> Person:
+    """A row of `PEOPLE`."""
     values = dict(zip(Person.__struct_fields__, (*row[:3], ROLES[row[3]], *row[4:]), strict=True))
     return Person(**values)
 
 
 def _one(connection: Connection, principal_id: UUID) -> Person | None:
     row = connection.execute(ONE.encode(), {"id": principal_id}).fetchone()
-    return None if row is None else _person(row)
+    return None if row is None else as_person(row)
 
 
 def person(connection: Connection, organisation_id: UUID, principal_id: UUID) -> Person | None:
@@ -141,7 +142,7 @@ def people(
         "limit": max(1, min(limit, LONGEST_PAGE)),
     }
     with inside(connection, organisation_id):
-        return [_person(row) for row in connection.execute(PAGE.encode(), asked).fetchall()]
+        return [as_person(row) for row in connection.execute(PAGE.encode(), asked).fetchall()]
 
 
 def set_role(connection: Connection, organisation_id: UUID, principal_id: UUID, role: str) -> Person:

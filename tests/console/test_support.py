@@ -156,3 +156,49 @@ def test_another_organisation_decides_nothing_and_other_roles_do_not_ask(scene: 
     assert len(scene.published()) == 1
     french = scene.staff("operator", "fr").get(scene.page).text
     assert "Accès du support" in french
+
+
+def letters(scene: Scene, kind: str, access: UUID) -> dict[str, str]:
+    """Who was written to about this access, and in which language."""
+    query = "select payload ->> 'to', payload ->> 'locale' from outbox where kind = :kind and key like :key"
+    with transaction(scene.house.engine) as session:
+        rows = session.execute(text(query), {"kind": kind, "key": f"{kind}:{access}:%"})
+        return {str(to): str(locale) for to, locale in rows}
+
+
+def test_the_administrators_of_that_moment_get_a_mail_and_nobody_else(door: ConsoleDoor) -> None:
+    scene = Scene(door)
+    with scene.open:
+        administrator = door.person(scene.organisation, "administrator", email="adm@sevres.example")
+        door.person(scene.organisation, "member", email="member@sevres.example")
+        gone = door.person(scene.organisation, "owner", email="gone@sevres.example")
+        door.inside(scene.organisation, "update principal set disabled_at = now() where id = %s", gone)
+        (contact,) = door.inside(scene.organisation, "select email from principal where id = %s", scene.owner_id)
+        access = scene.asked()
+        told = letters(scene, "support_asked", access)
+        assert told.keys() >= {"adm@sevres.example", contact[0]}
+        assert not told.keys() & {"member@sevres.example", "gone@sevres.example"}
+        assert told["adm@sevres.example"] == "fr"
+        # What an administrator ends himself, nobody is written about; what support gives up, they are.
+        scene.accept(access)
+        scene.take_back(access)
+        assert letters(scene, "support_ended", access) == {}
+        door.inside(scene.organisation, "update principal set role = 1 where id = %s", administrator)
+        again = scene.asked()
+        assert "adm@sevres.example" not in letters(scene, "support_asked", again)
+        scene.accept(again)
+        assert send(scene.ines, scene.page, f"{scene.page}/{again}/end").status_code == 303
+        assert contact[0] in letters(scene, "support_ended", again)
+
+
+def test_one_request_waits_at_a_time_and_not_for_ever(scene: Scene) -> None:
+    access = scene.asked()
+    assert send(scene.ines, scene.page, scene.page, **ASKED).status_code == 422
+    aged = "update support_access set asked_at = now() - interval '8 days' where id = :id"
+    with transaction(scene.house.engine) as session:
+        session.execute(text(aged), {"id": access})
+    # What was asked long ago is accepted by nobody any more, and makes room for another.
+    assert scene.accept(access).status_code == 409
+    assert identity.end_support_times(scene.house.engine) == 1
+    assert letters(scene, "support_ended", access) == {}
+    scene.take_back(scene.asked())

@@ -38,6 +38,10 @@ PAYLOAD = {
     "until": "2026-12-14T22:59:59+00:00",
     "connection": "Entra ID",
     "ends_at": "2026-12-14T22:59:59+00:00",
+    "staff": "Inès Bakkali",
+    "reason": "Ticket 4711: a folder <does> not open",
+    "read_only": True,
+    "hours": 3,
 }
 
 
