@@ -14,6 +14,7 @@ from control_plane.console.permissions import OWNER, Permission
 from control_plane.console.words import REMOVALS, SCIM_VERBS
 from kit.errors import Refusal
 from kit.interface.entries import Entries
+from tenant_app.contract import HistoryFilter
 
 DECIDERS = [requires(Permission.MEMBERS)]
 READERS = [requires(Permission.AUDIT)]
@@ -78,7 +79,7 @@ def refuse_removals(desk: NamedDependency[Desk], entries: NamedDependency[Entrie
 def show_events(desk: NamedDependency[Desk]) -> Response[str]:
     """What the directory did to whom, the latest first."""
     before = id_in(desk.request.query_params.get("before", ""))
-    found = desk.database.scim_events(desk.organisation_id, before=before, limit=PER_PAGE + 1)
+    found = desk.database.scim_events(desk.organisation_id, HistoryFilter(before=before, limit=PER_PAGE + 1))
     events = found[:PER_PAGE]
     more = urlencode({"before": str(events[-1].id)}) if len(found) > PER_PAGE else None
     return desk.show(

@@ -1,6 +1,7 @@
 """What the control plane may import of the tenant app: the record, the ticket, the usage report, and their storage."""
 
 from tenant_app.contract.database import CellDatabase
+from tenant_app.contract.history import HistoryFilter, ScimEvent
 from tenant_app.contract.identity import (
     ConnectionKind,
     Identity,
@@ -27,7 +28,7 @@ from tenant_app.contract.records import (
     Usage,
     slot_name,
 )
-from tenant_app.contract.removals import Removal, ScimEvent
+from tenant_app.contract.removals import Removal
 from tenant_app.contract.supporting import SupportAct
 from tenant_app.contract.tickets import KeyPair, Purpose, Ticket, check, console_key, derived_key, mint, new_key
 
@@ -36,6 +37,7 @@ __all__ = [
     "Check",
     "ConnectionKind",
     "Health",
+    "HistoryFilter",
     "Identity",
     "Inspection",
     "Inventory",

@@ -15,6 +15,7 @@ from tenant_app.contract import (
     asking,
     connections,
     drift,
+    history,
     people,
     preparation,
     publishing,
@@ -25,9 +26,10 @@ from tenant_app.contract import (
     watching,
 )
 from tenant_app.contract.connections import Connection
+from tenant_app.contract.history import HistoryFilter, ScimEvent
 from tenant_app.contract.people import Person, Trace
 from tenant_app.contract.records import Check, Health, Inspection, Inventory, Owner, TenantRecord, Upgraded, Usage
-from tenant_app.contract.removals import Removal, ScimEvent
+from tenant_app.contract.removals import Removal
 from tenant_app.contract.supporting import SupportAct
 from tenant_app.contract.upgrading import Upgrading
 
@@ -195,9 +197,13 @@ class CellDatabase:
         """These, or all who wait, stay."""
         return self._run(lambda connection: removals.refuse(connection, organisation_id, ids, decided_by))
 
-    def scim_events(self, organisation_id: UUID, *, before: UUID | None = None, limit: int = 50) -> list[ScimEvent]:
-        """What the organisation's directories did, the latest first."""
-        return self._run(lambda connection: removals.events(connection, organisation_id, before=before, limit=limit))
+    def sign_ins(self, organisation_id: UUID, wanted: HistoryFilter) -> list[Trace]:
+        """Sign-ins and test runs of the workspace, the latest first, as far back as traces are kept."""
+        return self._run(lambda connection: history.sign_ins(connection, organisation_id, wanted))
+
+    def scim_events(self, organisation_id: UUID, wanted: HistoryFilter) -> list[ScimEvent]:
+        """What the organisation's directories did, the latest first, as far back as that is kept."""
+        return self._run(lambda connection: history.events(connection, organisation_id, wanted))
 
     def last_outcome(
         self, organisation_id: UUID, connection_id: UUID, since: datetime, outcome: str

@@ -1,21 +1,17 @@
-"""People whom a directory would remove and who wait for an administrator; and what directories did, for the console."""
+"""People whom a directory would remove and who wait for an administrator, for the console."""
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-import psycopg
 from psycopg.types.json import Jsonb
 
-from kit.errors import Refusal, Unavailable
+from kit.errors import Refusal
 from kit.ids import new_id
 from tenant_app.contract.connections import Connection
+from tenant_app.contract.history import upgraded
 from tenant_app.contract.people import CHORE, ROLES, SEATS, PersonRole, inside
 from tenant_app.contract.values import Value
-
-LONGEST_PAGE = 200
 
 PENDING = """
 select r.id, p.id, p.name, p.email, p.role, r.kind, r.token_id, r.asked_at, p.seen_at
@@ -38,11 +34,6 @@ where id = any(%s)
 """
 NOTE = "insert into journal (id, actor_id, verb, object_id, data) values (%s, %s, %s, %s, %s)"
 TELL = "insert into scim_event (id, verb, object_id, data) values (%s, %s, %s, %s)"
-EVENTS = """
-select e.id, e.token_id, e.verb, e.object_id, coalesce(p.name, g.data ->> 'displayName'), e.data, e.created_at
-from scim_event e left join principal p on p.id = e.object_id left join scim_group g on g.id = e.object_id
-where %(before)s::uuid is null or e.id < %(before)s order by e.id desc limit %(limit)s
-"""
 
 
 class Removal(Value, frozen=True, kw_only=True):
@@ -59,29 +50,9 @@ class Removal(Value, frozen=True, kw_only=True):
     seen_at: datetime | None
 
 
-class ScimEvent(Value, frozen=True, kw_only=True):
-    """What a directory did to whom, the name as it is now; without a token: what was decided about it here."""
-
-    id: UUID
-    token_id: UUID | None
-    verb: str
-    object_id: UUID | None
-    name: str | None
-    data: dict[str, Any]
-    at: datetime
-
-
-@contextmanager
-def _upgraded() -> Iterator[None]:
-    try:
-        yield
-    except psycopg.errors.UndefinedTable as error:
-        raise Unavailable("slot_outdated", "this slot waits for its upgrade") from error
-
-
 def pending(connection: Connection, organisation_id: UUID) -> list[Removal]:
     """Who waits, the first first."""
-    with _upgraded(), inside(connection, organisation_id):
+    with upgraded(), inside(connection, organisation_id):
         rows = connection.execute(PENDING).fetchall()
     names = Removal.__struct_fields__
     return [Removal(**dict(zip(names, (*row[:4], ROLES[row[4]], *row[5:]), strict=True))) for row in rows]
@@ -91,7 +62,7 @@ def approve(
     connection: Connection, organisation_id: UUID, ids: Collection[UUID] | None, decided_by: UUID
 ) -> list[UUID]:
     """These, or all who wait, are no longer let in: their sessions have ended. Tells who they are."""
-    with _upgraded(), inside(connection, organisation_id):
+    with upgraded(), inside(connection, organisation_id):
         connection.execute(SEATS)
         found = connection.execute(LOCKED, {"ids": None if ids is None else list(ids)}).fetchall()
         people = [row[1] for row in found]
@@ -107,7 +78,7 @@ def approve(
 
 def refuse(connection: Connection, organisation_id: UUID, ids: Collection[UUID] | None, decided_by: UUID) -> list[UUID]:
     """These, or all who wait, stay. Tells who they are."""
-    with _upgraded(), inside(connection, organisation_id):
+    with upgraded(), inside(connection, organisation_id):
         connection.execute(SEATS)
         found = connection.execute(LOCKED, {"ids": None if ids is None else list(ids)}).fetchall()
         people = [row[1] for row in found]
@@ -115,14 +86,6 @@ def refuse(connection: Connection, organisation_id: UUID, ids: Collection[UUID] 
         _decided(connection, [row[0] for row in found], "refused", decided_by)
         _tell(connection, people, decided_by, "user.removal_refused", "member.kept")
     return people
-
-
-def events(connection: Connection, organisation_id: UUID, *, before: UUID | None, limit: int) -> list[ScimEvent]:
-    """What directories did, the latest first; `before` is the last one of the page before."""
-    asked = {"before": before, "limit": max(1, min(limit, LONGEST_PAGE))}
-    with _upgraded(), inside(connection, organisation_id):
-        rows = connection.execute(EVENTS, asked).fetchall()
-    return [ScimEvent(**dict(zip(ScimEvent.__struct_fields__, row, strict=True))) for row in rows]
 
 
 def _keep_an_owner(connection: Connection, leaving: list[UUID]) -> None:

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from kit.errors import Refusal
+from tenant_app.contract import HistoryFilter
 from tests.scim.directories import DOMAIN, USER, Directory, a_user, client_of, mapped, opened
 from tests.workspace.houses import House, together
 
@@ -78,7 +79,7 @@ def test_an_administrator_agrees_and_sessions_end(house: House) -> None:
     rest = database.approve_removals(of, None, of)
     assert len(rest) == len(waiting) - 1
     assert database.pending_removals(of) == []
-    newest = database.scim_events(of, limit=200)
+    newest = database.scim_events(of, HistoryFilter(limit=200))
     assert {one.verb for one in newest} >= {"user.removal_approved", "user.removal_waits", "user.disabled"}
     assert newest[0].at >= newest[-1].at
     told = house.rows(
