@@ -158,9 +158,14 @@ CLOSE = Q(
     Ended,
 )
 _of_connection = delete(session).where(session.c.connection_id == bindparam("connection_id"))
-CLOSE_SUBJECT = Q(_of_connection.where(session.c.subject == bindparam("subject")))
-CLOSE_UNNAMED = Q(_of_connection.where(session.c.subject == bindparam("subject"), session.c.sso_session.is_(None)))
-CLOSE_NAMED = Q(_of_connection.where(session.c.sso_session == func.any(bindparam("named"))))
+# SAML ends what it began under the NameID, which need not be the attribute that we know its person by.
+_of_subject = _of_connection.where(
+    func.coalesce(session.c.sso_data["name_id"].astext, session.c.subject) == bindparam("subject")
+)
+_named = session.c.sso_session == func.any(bindparam("named"))
+CLOSE_SUBJECT = Q(_of_subject)
+CLOSE_SOME = Q(_of_subject.where(or_(_named, session.c.sso_session.is_(None))))
+CLOSE_NAMED = Q(_of_connection.where(_named))
 REVOKE = Q(
     delete(session)
     .where(session.c.id == bindparam("of"), session.c.principal_id == bindparam("person"))
@@ -243,15 +248,16 @@ async def close(conn: Connection, session_hash: str) -> Ended | None:
 async def close_by_provider(
     conn: Connection, connection_id: UUID, subject: str | None, sessions: tuple[str, ...]
 ) -> int:
-    """An identity provider ends its sessions: the named ones, or all of the subject where none is named.
+    """An identity provider ends its sessions: the named ones of the subject, or all of his where none is named.
 
-    Sessions of the subject whose provider gave them no name end with any.
+    Sessions of the subject whose provider gave them no name end with any. Without a subject the names alone say which:
+    OpenID Connect's are unique, where SAML's may be numbers that each person's sessions begin anew.
     """
-    ended = await CLOSE_NAMED.run(conn, connection_id=connection_id, named=list(sessions)) if sessions else 0
-    if subject:
-        rest = CLOSE_UNNAMED if sessions else CLOSE_SUBJECT
-        ended += await rest.run(conn, connection_id=connection_id, subject=subject)
-    return ended
+    if subject is None:
+        return await CLOSE_NAMED.run(conn, connection_id=connection_id, named=list(sessions))
+    if not sessions:
+        return await CLOSE_SUBJECT.run(conn, connection_id=connection_id, subject=subject)
+    return await CLOSE_SOME.run(conn, connection_id=connection_id, subject=subject, named=list(sessions))
 
 
 async def revoke(conn: Connection, person: UUID, session_id: UUID) -> bool:

@@ -166,9 +166,13 @@ async def refused(
     )
 
 
-def posting(request: AnyRequest, connection: SignInConnection, url: str, fields: dict[str, str]) -> Response[Any]:
-    """A page whose form goes to the provider by itself, or by a button."""
-    response = outside(request, "accounts/sso_post.html", provider=connection.name, url=url, fields=fields)
+def posting(
+    request: AnyRequest, connection: SignInConnection, url: str, fields: dict[str, str], *, leaving: bool = False
+) -> Response[Any]:
+    """A page whose form goes to the provider by itself, or by a button: to sign in there, or `leaving`, out."""
+    response = outside(
+        request, "accounts/sso_post.html", provider=connection.name, url=url, fields=fields, leaving=leaving
+    )
     response.headers["Content-Security-Policy"] = content_policy(form_action=origin_of(url))
     return response
 

@@ -11,7 +11,7 @@ from litestar.response import Redirect
 
 from kit import saml
 from kit.errors import Refusal, Unavailable
-from kit.openid import check_front_channel, check_logout_token, end_session
+from kit.openid import Provider, check_front_channel, check_logout_token, end_session
 from kit.web import content_policy
 from tenant_app.accounts import policies, sessions, sso_flow, sso_openid, sso_saml
 from tenant_app.accounts.desk import connection as transaction
@@ -109,14 +109,23 @@ class SingleLogout(Controller):
 
     @get("/oidc/{connection_id:uuid}/logout")
     async def front_channel(self, request: AnyRequest, connection_id: FromPath[UUID]) -> Response[Any]:
-        """A provider's hidden frame tells which of its sessions has ended (OpenID Connect Front-Channel Logout)."""
+        """A provider's hidden frame tells which of its sessions has ended (OpenID Connect Front-Channel Logout).
+
+        It carries no cookie of ours, so the session's name proves it: only the provider and its browser know that.
+        """
         connection = connection_named(request, connection_id, "oidc")
         provider, _ = await abroad(request).providers.get(connection.settings["issuer"])
         sid = check_front_channel(provider, dict(request.query_params.multi_items()))
         async with transaction(request) as (_, conn):
             await _end(conn, connection, None, (sid,))
-        framed = content_policy().replace("frame-ancestors 'none'", f"frame-ancestors {origin_of(provider.issuer)}")
-        return Response(b"", status_code=200, media_type="text/html", headers={"Content-Security-Policy": framed})
+        policy = content_policy().replace("frame-ancestors 'none'", f"frame-ancestors {_framing(provider)}")
+        return Response(b"", status_code=200, media_type="text/html", headers={"Content-Security-Policy": policy})
+
+
+def _framing(provider: Provider) -> str:
+    """Where a provider's pages live: beside its issuer's name, or where it ends sessions."""
+    pages = (provider.issuer, provider.end_session_endpoint or provider.issuer)
+    return " ".join(dict.fromkeys(map(origin_of, pages)))
 
 
 async def _there(request: AnyRequest, connection: SignInConnection, kept: dict[str, Any], handle: str) -> Response[Any]:
@@ -146,7 +155,7 @@ def _sent(
 ) -> Response[Any]:
     """A message on its way to the provider, as its binding asks; to our own page where there is none."""
     if isinstance(message, saml.Form):
-        return posting(request, connection, message.url, message.fields)
+        return posting(request, connection, message.url, message.fields, leaving=True)
     return Redirect(message.url if message is not None else "/signed-out", status_code=303)
 
 
@@ -185,4 +194,6 @@ async def _asked(
 
 async def _end(conn: Connection, connection: SignInConnection, subject: str | None, named: tuple[str, ...]) -> None:
     ended = await sessions.close_by_provider(conn, connection.id, subject, named)
-    await journal(conn, None, "account.ended_by_provider", connection.id, sessions=ended)
+    # Who guesses names of sessions fills no journal.
+    if ended:
+        await journal(conn, None, "account.ended_by_provider", connection.id, sessions=ended)

@@ -86,8 +86,16 @@ async function interact(request, response) {
   return provider.interactionFinished(request, response, { consent }, { mergeWithLastSubmission: true });
 }
 
+// oidc-provider has no front-channel logout any more: the page that a provider with it would show.
+function signingOut(request, response) {
+  const frame = new URL(request.url, issuer).searchParams.get('frame');
+  response.setHeader('content-type', 'text/html; charset=utf-8');
+  response.end(page('Signing out', `<iframe src="${escaped(frame)}"></iframe>`));
+}
+
 const answer = provider.callback();
 createServer((request, response) => {
+  if (request.url.startsWith('/signing-out?')) return signingOut(request, response);
   if (!/^\/login\/[\w-]+$/.test(request.url)) return answer(request, response);
   return interact(request, response).catch((error) => {
     response.statusCode = 500;

@@ -5,6 +5,7 @@ import secrets
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID, uuid4
@@ -12,6 +13,7 @@ from uuid import UUID, uuid4
 import httpx
 from lxml import etree
 
+from kit import saml
 from kit.vault import Vault
 from tenant_app.contract import Identity, SignInConnection, TenantRecord, seal_purpose
 from tests.saml.forge import build, encode
@@ -153,6 +155,33 @@ def sign_in(person: Person, provider: Paper, subject: str = "alice", **said: Any
     """There and back."""
     asked = begin(person, provider)
     return bring(person, provider, provider.answer(person.house, person.record, asked, subject, **said))
+
+
+def asks_out(
+    house: House,
+    record: TenantRecord,
+    provider: Paper,
+    subject: str = "alice",
+    index: str | None = None,
+    *,
+    by: Paper | None = None,
+) -> str:
+    """The path of a request to log out, as a provider sends it: our own words, turned round."""
+    base, signer = provider.base(house, record), (by or provider).key
+    there = saml.ServiceProvider(provider.entity_id, "", "", (saml.Key(signer.der, signer.key),))
+    us = saml.IdentityProvider(base + "metadata", base + "sso", "redirect", base + "slo", ())
+    asked = saml.ask_logout(
+        there,
+        us,
+        request_id=saml.new_id(),
+        subject=subject,
+        subject_format="urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
+        session_index=index,
+        relay_state="",
+        now=datetime.now(UTC),
+    )
+    assert isinstance(asked, saml.Redirect)
+    return asked.url.removeprefix(house.url(record))
 
 
 def signed_in(person: Person) -> bool:

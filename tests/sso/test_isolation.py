@@ -1,6 +1,5 @@
 """What providers, browsers and forgers can never do. Each refusal has its control: the same, done rightly."""
 
-import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,10 +8,8 @@ import msgspec
 import pytest
 
 from control_plane.embedded.ports import free_port
-from kit import saml
-from tenant_app.accounts import sso_saml
 from tenant_app.contract import TenantRecord
-from tests.sso.providers import DOMAIN, Asked, Paper, begin, bring, paper, sign_in, signed_in, traces
+from tests.sso.providers import DOMAIN, Asked, Paper, asks_out, begin, bring, paper, sign_in, signed_in, traces
 from tests.workspace.houses import PASSWORD, House, Person, together
 from tests.workspace.routes import handlers
 from tests.world.product import Loopback
@@ -257,25 +254,9 @@ def test_only_the_provider_itself_ends_sessions(house: House) -> None:
     record = house.workspace(identity=provider.identity())
     person = house.stranger(record)
     sign_in(person, provider, session="_s1")
-    idp, now = sso_saml.identity_provider(provider.connection), dt.datetime.now(dt.UTC)
-    base = provider.base(house, record)
 
     def ask(by: Paper, subject: str = "alice", index: str | None = "_s1") -> str:
-        """A request to log out, as a provider would send it: our own words, turned round."""
-        there = saml.ServiceProvider(idp.entity_id, "", "", (saml.Key(by.key.der, by.key.key),))
-        us = saml.IdentityProvider(base + "metadata", base + "sso", "redirect", base + "slo", ())
-        asked = saml.ask_logout(
-            there,
-            us,
-            request_id=saml.new_id(),
-            subject=subject,
-            subject_format="urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
-            session_index=index,
-            relay_state="",
-            now=now,
-        )
-        assert asked is not None
-        return asked.url.removeprefix(house.url(record))
+        return asks_out(house, record, provider, subject, index, by=by)
 
     unsigned = ask(provider).partition("&SigAlg")[0]
     for forged in (unsigned, ask(stranger), ask(provider).replace("Signature=", "Signature=AAAA")):

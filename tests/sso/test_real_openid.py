@@ -2,20 +2,16 @@
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 from urllib.parse import urlsplit
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import httpx
 import pytest
-from playwright.sync_api import Page
 
-from kit.vault import Vault
-from tenant_app.contract import Identity, SignInConnection, TenantRecord, seal_purpose
-from tests.sso.providers import DOMAIN, signed_in, traces
-from tests.workspace.houses import CELL_KEY, House
+from tests.sso.places import SECRET, Place, prove, workspace
+from tests.sso.providers import signed_in, traces
+from tests.workspace.houses import House
 from tests.world.chromium import Browser
 from tests.world.openid import ALICE, BOB, OpenIDProvider, User, Visitor, client, openid_provider
 from tests.world.product import Loopback
@@ -23,21 +19,7 @@ from tests.world.product import Loopback
 pytestmark = pytest.mark.browser
 EVE = User("eve@elsewhere.test")
 UNSURE = User("unsure@acme.test", claims={"email_verified": False})
-SECRET = "a-secret-of-the-provider"
 PLACES = ("one", "two", "three", "four", "five", "six")
-
-
-@dataclass
-class Place:
-    """An address with a connection that the provider knows."""
-
-    address: str
-    connection_id: UUID
-    origin: str
-
-    @property
-    def path(self) -> str:
-        return f"/sso/{self.connection_id}"
 
 
 class Relay(BaseHTTPRequestHandler):
@@ -88,29 +70,6 @@ def provider(places: list[Place], relay: str, tmp_path_factory: pytest.TempPathF
     ]
     with openid_provider(tmp_path_factory.mktemp("openid"), clients, (ALICE, BOB, EVE, UNSURE)) as running:
         yield running
-
-
-def workspace(house: House, provider: OpenIDProvider, place: Place, **fields: Any) -> TenantRecord:
-    sealed = Vault(CELL_KEY).seal(SECRET, seal_purpose(place.connection_id))
-    settings = {
-        "issuer": provider.issuer,
-        "client_id": f"app-{place.address}",
-        "client_secret_sealed": sealed,
-        "auth_method": "client_secret_basic",
-        "scopes": ["openid", "email", "profile", "groups"],
-    }
-    told: dict[str, Any] = {
-        "name": "Acme ID", "stage": "enforced", "domains": (DOMAIN,), "roles": {"admins": "administrator"}
-    }  # fmt: skip
-    made = SignInConnection(id=place.connection_id, kind="oidc", settings=settings, **told | fields)
-    return house.workspace(place.address, identity=Identity(connections=(made,), domains=(DOMAIN,)))
-
-
-def prove(page: Page, user: User = ALICE) -> None:
-    page.get_by_label("E-mail").fill(user.login)
-    page.get_by_label("Password").fill(user.password)
-    page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("button", name="Allow").click()
 
 
 def test_from_the_door_to_the_provider_and_out_on_both_sides(
