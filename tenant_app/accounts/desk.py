@@ -13,7 +13,7 @@ from kit.credentials import cookie_name
 from kit.errors import Refusal, not_found
 from kit.web import Csrf, client_ip
 from kit.web.csrf import SAFE
-from tenant_app.accounts import credentials, policies, sessions, support
+from tenant_app.accounts import credentials, policies, sessions, support, support_views
 from tenant_app.interface import Role, Viewer
 from tenant_app.tenancy import Connection, TenantRecord, pool, read_only_refusal, tenant
 

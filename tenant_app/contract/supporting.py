@@ -17,7 +17,7 @@ where p.role >= 2 and p.disabled_at is null and p.email is not null order by p.r
 ACTS = """
 select j.id, j.created_at, j.verb, j.data ->> 'path', coalesce(n.kind, case when s.id is not null then 's' end),
        case when a.subject_id is not null then coalesce(n.name, s.name) end,
-       case when a.subject_id is not null then ns.name end, j.data ->> 'version'
+       case when a.subject_id is not null then ns.name end
 from journal j
 left join node n on n.id = j.object_id
 left join space s on s.id = j.object_id
@@ -41,7 +41,6 @@ class SupportAct(Value, frozen=True, kw_only=True):
     kind: str | None
     name: str | None
     space: str | None
-    version: str | None
 
 
 def administrators(connection: Connection, organisation_id: UUID) -> list[Person]:

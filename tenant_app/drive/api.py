@@ -121,7 +121,8 @@ class Drive(Room):
         arrived = await intake.form(request, where)
         return told(f"/drive/{where}", "uploaded", n=len(arrived))
 
-    @route("/drive/{where:uuid}/content", http_method=[HttpMethod.GET, HttpMethod.HEAD], admits=Role.GUEST)
+    @route("/drive/{where:uuid}/content", http_method=[HttpMethod.GET, HttpMethod.HEAD], admits=Role.GUEST,
+           hands_out=True)  # fmt: skip
     async def content(
         self, request: AnyRequest, where: FromPath[UUID], version: FromQuery[int | None] = None
     ) -> Response[Any]:

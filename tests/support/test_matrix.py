@@ -7,7 +7,7 @@ import pytest
 
 from tests.matrix.declared import WORKSPACE
 from tests.matrix.support import SUPPORT
-from tests.support.test_in_the_workspace import agreed, entered
+from tests.support.consents import agreed, entered
 from tests.workspace.houses import House, Person
 
 NOWHERE = "0197b2a4-0000-7000-8000-000000000000"
