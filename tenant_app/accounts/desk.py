@@ -90,6 +90,7 @@ async def desk(request: AnyRequest) -> AsyncIterator[Desk]:
         _admit(request, viewer, admits)
         refuse_writes(request, record)
         yield Desk(request, record, conn, viewer)
+    await support_views.saw(request, record, viewer)
 
 
 def _still_in(request: AnyRequest, record: TenantRecord, viewer: Viewer | None) -> Viewer:
