@@ -48,5 +48,6 @@ def trace_card(console: Console, found: dict[str, Any]) -> None:
             "Latest": f"{found['purpose']}, {moment(found['at'])}",
             "Outcome": found["outcome"],
             "Failed checks": [f"{one['name']}: {one['seen']}" for one in checks if not one["ok"]],
+            "What to do": found["failure"]["detail"] if found["failure"] else "",
         },
     )

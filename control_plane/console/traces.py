@@ -2,14 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from string import Formatter
 from typing import Any
 from uuid import UUID
 
+from control_plane import identity
 from kit.errors import Refusal
 from kit.interface import N_
-from kit.openid.words import WORDS as OPENID_WORDS
-from kit.saml.words import WORDS as SAML_WORDS
 from tenant_app.contract import Trace
 
 CHECKS: dict[str, str] = {
@@ -82,6 +80,13 @@ ACTIONS: dict[str, str] = {
     "refused": N_("Nobody was let in"),
 }
 
+SIGN_IN_VERBS: dict[str, str] = {
+    "sign_in.ok": N_("Signed in"),
+    "sign_in.refused": N_("Sign-in refused"),
+    "test.ok": N_("Test passed"),
+    "test.refused": N_("Test refused"),
+}
+
 
 @dataclass(frozen=True)
 class Line:
@@ -116,16 +121,14 @@ def run_of(trace: Trace) -> Run:
     """A trace to be shown. Whatever shape its data has, the page stands."""
     data = trace.data
     checks = [one for one in _list(data.get("checks")) if isinstance(one, dict)]
-    failed = next((one for one in checks if not one.get("ok")), None)
-    code = str(data.get("refusal") or "")
-    ok = not code and failed is None
+    failure = identity.failure_of(trace)
     return Run(
         number=trace.id,
         at=trace.at,
         purpose=trace.purpose,
-        ok=ok,
+        ok=failure is None,
         lines=[_line(one) for one in checks],
-        failure=None if ok else _told(code, _dict(data.get("words"))) or _failure(code, failed or {}),
+        failure=failure,
         claims=_dict(data.get("claims")),
         result=_dict(data.get("result")),
     )
@@ -135,34 +138,6 @@ def _line(check: dict[str, Any]) -> Line:
     name = str(check.get("name", ""))
     title = CHECKS.get(name, name.replace("_", " "))
     return Line(title, bool(check.get("ok")), str(check.get("seen", "")), str(check.get("wanted", "")))
-
-
-def _told(code: str, words: dict[str, Any]) -> Refusal | None:
-    """The very sentence that the person read, where the trace has kept it and its places can be filled."""
-    message, params = words.get("message"), _dict(words.get("params"))
-    if not code or not isinstance(message, str) or not _places(message) <= set(params):
-        return None
-    refusal = Refusal(code, message)
-    refusal.params.update({str(name): str(value) for name, value in params.items()})
-    return refusal
-
-
-def _places(message: str) -> set[str]:
-    """The places of a sentence. One that reaches into a value (`{a.b}`) has no plain name, so nothing fills it."""
-    try:
-        return {name for _, name, _, _ in Formatter().parse(message) if name is not None}
-    except ValueError:
-        return {"?"}
-
-
-def _failure(code: str, check: dict[str, Any]) -> Refusal:
-    """The sentence of the check that failed: the protocols keep theirs by name."""
-    kind, _, name = code.partition("_")
-    words = {"saml": SAML_WORDS, "oidc": OPENID_WORDS}.get(kind, {})
-    message = words.get(name) or words.get(str(check.get("name", "")))
-    if message:
-        return Refusal(code, message, seen=str(check.get("seen", "")), wanted=str(check.get("wanted", "")))
-    return Refusal(code or "refused", N_("The sign-in was refused ({what})."), what=code or "?")
 
 
 def _list(found: Any) -> list[Any]:

@@ -60,6 +60,7 @@ from control_plane.identity.factors import (
     remove_passkey,
     set_up_codes,
 )
+from control_plane.identity.failures import failure_of
 from control_plane.identity.models import ApiToken, Staff, StaffPasskey, StaffSession
 from control_plane.identity.policies import (
     LEAST_BREAK_GLASS,
@@ -209,6 +210,7 @@ __all__ = [
     "end_support_times",
     "end_tests",
     "enter_support",
+    "failure_of",
     "find_set_up_link",
     "find_staff",
     "forget_erased",

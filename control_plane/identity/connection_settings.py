@@ -4,7 +4,8 @@ Nothing is kept that cannot work: a SAML provider has a certificate valid today,
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -37,9 +38,26 @@ def fetcher_of(settings: ControlPlaneSettings) -> Fetcher:
     return Fetcher(allow_private=settings.allow_private_fetch)
 
 
+@contextmanager
+def told_of(field: str) -> Iterator[None]:
+    """What is wrong in here is wrong with this field."""
+    try:
+        yield
+    except Refusal as refusal:
+        refusal.field = refusal.field or field
+        raise
+
+
 def fetched_metadata(settings: ControlPlaneSettings, url: str) -> IdentityProvider:
     """The provider whose metadata stands at this address."""
-    return read_metadata(fetcher_of(settings).get_now(url, ACCEPT, field="metadata_url").body)
+    with told_of("metadata_url"):
+        return read_metadata(fetcher_of(settings).get_now(url, ACCEPT, field="metadata_url").body)
+
+
+def pasted_metadata(text: str) -> IdentityProvider:
+    """The provider of this metadata."""
+    with told_of("metadata_xml"):
+        return read_metadata(text.encode())
 
 
 def from_metadata(provider: IdentityProvider) -> dict[str, Any]:
@@ -79,8 +97,9 @@ def _certificates(wanted: Mapping[str, Any]) -> list[str]:
     if not isinstance(given, list) or not all(isinstance(one, str) for one in given) or len(given) > MOST_CERTIFICATES:
         message = "Give one to {most} certificates, each as text."
         raise Refusal("certificates_shape", message, field="settings.certificates", most=MOST_CERTIFICATES)
-    ders = list(dict.fromkeys(read_certificate(one) for one in given))
-    require_current(ders, datetime.now(UTC))
+    with told_of("settings.certificates"):
+        ders = list(dict.fromkeys(read_certificate(one) for one in given))
+        require_current(ders, datetime.now(UTC))
     return [base64.b64encode(der).decode() for der in ders]
 
 

@@ -16,6 +16,7 @@ from control_plane.identity.connection_settings import (
     fetched_metadata,
     from_metadata,
     oidc_settings,
+    pasted_metadata,
     saml_settings,
 )
 from control_plane.identity.connection_views import (
@@ -33,7 +34,6 @@ from control_plane.identity.vendors import default_attributes
 from kit.db import vault_of
 from kit.errors import Refusal, not_found
 from kit.ids import new_id
-from kit.saml import read_metadata
 from kit.settings import ControlPlaneSettings
 
 MOST = 20
@@ -110,7 +110,7 @@ def _from_metadata(settings: ControlPlaneSettings, kind: str, url: str | None, x
         message = "Metadata is for SAML. OpenID Connect takes the issuer's address alone."
         raise Refusal("metadata_unfit", message, field="metadata_url")
     if xml:
-        return from_metadata(read_metadata(xml.encode()))
+        return from_metadata(pasted_metadata(xml))
     return from_metadata(fetched_metadata(settings, url)) if url else {}
 
 

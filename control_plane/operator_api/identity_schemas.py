@@ -128,6 +128,13 @@ class TestRunView(View, kw_only=True):
     expires_at: datetime
 
 
+class FailureView(View, kw_only=True):
+    """Why a sign-in let nobody in: a stable code, and words that name the check, what was received, and the cure."""
+
+    code: str
+    detail: Annotated[str, Meta(description="In the caller's language.")]
+
+
 class TraceView(View, kw_only=True):
     """What a sign-in or a test run went through: its checks, redacted claims, what came of it."""
 
@@ -135,6 +142,7 @@ class TraceView(View, kw_only=True):
     purpose: str
     outcome: Annotated[str, Meta(description="`ok`, or the code of the check that failed.")]
     principal_id: UUID | None
+    failure: FailureView | None
     data: dict[str, Any]
     at: datetime
 

@@ -4,6 +4,7 @@ from control_plane import identity
 from control_plane.operator_api import identity_schemas as schemas
 from control_plane.operator_api.presenting import fields
 from control_plane.organisations import Organisation
+from kit.interface import Translator
 from kit.settings import ControlPlaneSettings
 from tenant_app.contract import Trace
 
@@ -43,9 +44,11 @@ def connection_view(
     return schemas.ConnectionView(**made, **fields(seen, schemas.ConnectionView, made.keys()))  # type: ignore[arg-type]
 
 
-def trace_view(seen: Trace) -> schemas.TraceView:
-    """A trace."""
-    return schemas.TraceView(**fields(seen, schemas.TraceView))
+def trace_view(seen: Trace, words: Translator) -> schemas.TraceView:
+    """A trace, with what failed in the caller's language."""
+    refusal = identity.failure_of(seen)
+    failure = None if refusal is None else schemas.FailureView(code=refusal.code, detail=words.words(refusal))
+    return schemas.TraceView(failure=failure, **fields(seen, schemas.TraceView, {"failure"}))
 
 
 def policy_view(seen: identity.PolicyView) -> schemas.PolicyView:

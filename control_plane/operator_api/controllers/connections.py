@@ -1,10 +1,10 @@
 """Connections: the identity providers of an organisation, stage by stage."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from litestar import Controller, Response, delete, get, patch, post, put
+from litestar import Controller, Request, Response, delete, get, patch, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from sqlalchemy.orm import Session
@@ -19,6 +19,8 @@ from control_plane.operator_api.identity_bodies import ConnectionChange, KeyStep
 from control_plane.operator_api.identity_schemas import ConnectionList, ConnectionView, TestRunView, TraceList
 from control_plane.operator_api.presenting_identity import connection_view, trace_view
 from control_plane.organisations import Organisation
+from kit.db import transaction
+from kit.interface import locale_of, translator
 from kit.settings import ControlPlaneSettings
 
 READS, WRITES = [requires(Scope.IDENTITY_READ)], [requires(Scope.IDENTITY_WRITE)]
@@ -131,12 +133,16 @@ class ConnectionController(Controller):
         connection_id: FromPath[UUID],
     ) -> TestRunView:
         """Begin a test run, for half an hour: a real sign-in that opens no session. Read its trace afterwards."""
-        run = identity.start_test(session, settings, organisation.id, connection_id, actor=actor)
+        # A transaction of its own: only what is committed reaches the workspace, whose door the answer names.
+        with transaction(session.get_bind()) as own:
+            run = identity.start_test(own, settings, organisation.id, connection_id, actor=actor)
+        identity.wait_for_test(session, organisation.id, run)
         return TestRunView(url=run.url, expires_at=run.expires_at)
 
     @get("/{connection_id:uuid}/traces", guards=READS, sync_to_thread=True)
     def list_traces(
         self,
+        request: Request[Any, Any, Any],
         session: NamedDependency[Session],
         organisation: NamedDependency[Organisation],
         connection_id: FromPath[UUID],
@@ -144,7 +150,8 @@ class ConnectionController(Controller):
     ) -> TraceList:
         """List what its latest sign-ins and test runs went through."""
         found = identity.traces(session, organisation.id, connection_id, most)
-        return TraceList(items=[trace_view(one) for one in found])
+        words = translator(locale_of(request))
+        return TraceList(items=[trace_view(one, words) for one in found])
 
     @post("/{connection_id:uuid}/metadata-refresh", guards=WRITES, status_code=200, sync_to_thread=True)
     def refresh_metadata(
