@@ -1,7 +1,7 @@
 """What the control plane may import of the tenant app: the record, the ticket, the usage report, and their storage."""
 
 from tenant_app.contract.database import CellDatabase
-from tenant_app.contract.history import HistoryFilter, ScimEvent
+from tenant_app.contract.history import EVENT_DAYS, TRACE_DAYS, HistoryFilter, ScimEvent
 from tenant_app.contract.identity import (
     ConnectionKind,
     Identity,
@@ -33,6 +33,8 @@ from tenant_app.contract.supporting import SupportAct
 from tenant_app.contract.tickets import KeyPair, Purpose, Ticket, check, console_key, derived_key, mint, new_key
 
 __all__ = [
+    "EVENT_DAYS",
+    "TRACE_DAYS",
     "CellDatabase",
     "Check",
     "ConnectionKind",

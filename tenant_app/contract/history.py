@@ -6,7 +6,7 @@ span of the primary key, and a page costs the same however many come before it.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +20,9 @@ from tenant_app.contract.values import Value
 LONGEST_PAGE = 200
 FIRST, LAST = UUID(int=0), UUID(int=2**128 - 1)
 # An id is made by the clock of a process, the moment beside it by the database's.
-CLOCKS = timedelta(minutes=5)
+CLOCKS = 300.0
+# For how long a workspace keeps either; its worker forgets what is older.
+TRACE_DAYS, EVENT_DAYS = 30, 365
 
 WITHIN = """
   and (%(since)s::timestamptz is null or at >= %(since)s) and (%(until)s::timestamptz is null or at < %(until)s)
@@ -101,9 +103,9 @@ def _rows(connection: Connection, organisation_id: UUID, query: str, wanted: His
 
 def values(wanted: HistoryFilter) -> dict[str, Any]:
     """What the statements are given: bounds of the ids beside those of the moments."""
-    low = FIRST if wanted.since is None else _id_at(wanted.since - CLOCKS)
+    low = FIRST if wanted.since is None else id_at(wanted.since, -CLOCKS)
     who = None if wanted.who is None else wanted.who.lower()
-    high = LAST if wanted.until is None else _id_at(wanted.until + CLOCKS)
+    high = LAST if wanted.until is None else id_at(wanted.until, CLOCKS)
     return {
         "low": low,
         "high": high if wanted.before is None else min(high, wanted.before),
@@ -116,9 +118,9 @@ def values(wanted: HistoryFilter) -> dict[str, Any]:
     }
 
 
-def _id_at(moment: datetime) -> UUID:
-    """The least id of this millisecond."""
-    return UUID(int=max(0, min(int(moment.timestamp() * 1000), 2**48 - 1)) << 80)
+def id_at(moment: datetime, later: float = 0.0) -> UUID:
+    """The least id of the millisecond so many seconds later."""
+    return UUID(int=max(0, min(int((moment.timestamp() + later) * 1000), 2**48 - 1)) << 80)
 
 
 def _literal(words: str) -> str:
