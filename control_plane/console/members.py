@@ -19,6 +19,7 @@ from kit.interface.entries import Entries
 from tenant_app.contract import Person
 
 ADMINISTRATORS = [requires(Permission.MEMBERS)]
+OWNERS = [requires(Permission.RIGHTS)]
 PER_PAGE = 50
 
 
@@ -91,6 +92,35 @@ def change_role(
     return _back(entries, "role")
 
 
+@post("/members/{person_id:uuid}/sso-admin", guards=OWNERS, sync_to_thread=True)
+def let_set_up_sign_in(
+    desk: NamedDependency[Desk], entries: NamedDependency[Entries], person_id: FromPath[UUID]
+) -> Response[Any]:
+    """An administrator sets up sign-in, too, from the next request on."""
+    return _set_sso_admin(desk, entries, person_id, wanted=True)
+
+
+@post("/members/{person_id:uuid}/sso-admin/removal", guards=OWNERS, sync_to_thread=True)
+def let_no_more_set_up_sign_in(
+    desk: NamedDependency[Desk], entries: NamedDependency[Entries], person_id: FromPath[UUID]
+) -> Response[Any]:
+    """An administrator like the others again."""
+    return _set_sso_admin(desk, entries, person_id, wanted=False)
+
+
+def _set_sso_admin(desk: Desk, entries: Entries, person_id: UUID, *, wanted: bool) -> Response[Any]:
+    person, owner = _person(desk, person_id), desk.signed.person
+    assert owner is not None
+    try:
+        changed = desk.database.set_sso_admin(desk.organisation_id, person_id, wanted, owner.id)
+    except Refusal as wrong:
+        return _list(desk, wrong=wrong, about=person_id)
+    done = "sso_admin_given" if wanted else "sso_admin_taken"
+    if changed.sso_admin != person.sso_admin:
+        _record(desk, f"member.{done}", person)
+    return _back(entries, done.replace("_", "-"))
+
+
 @post("/members/{person_id:uuid}/deactivation", guards=ADMINISTRATORS, sync_to_thread=True)
 def deactivate(
     desk: NamedDependency[Desk], entries: NamedDependency[Entries], person_id: FromPath[UUID]
@@ -132,4 +162,11 @@ def _back(entries: Entries, done: str) -> Redirect:
     return go(f"/members?{urlencode(kept)}" if kept else "/members", done)
 
 
-handlers = [list_members, change_role, deactivate, reactivate]
+handlers = [
+    list_members,
+    change_role,
+    let_set_up_sign_in,
+    let_no_more_set_up_sign_in,
+    deactivate,
+    reactivate,
+]

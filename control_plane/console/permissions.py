@@ -10,6 +10,7 @@ class Permission(StrEnum):
 
     CONSOLE = "console:read"
     MEMBERS = "members:admin"
+    RIGHTS = "rights:admin"
     IDENTITY = "identity:read"
     DOMAINS = "domains:admin"
     SIGN_IN = "sso:admin"
@@ -26,7 +27,8 @@ READING = frozenset({Permission.CONSOLE, Permission.IDENTITY})
 
 ROLES: dict[str, frozenset[Permission]] = {
     OWNER: frozenset(Permission),
-    ADMINISTRATOR: frozenset(Permission) - SIGNING_IN,
+    # SIGNING_IN comes on top for whom an owner has let set up sign-in; whom else to let is for owners alone.
+    ADMINISTRATOR: frozenset(Permission) - SIGNING_IN - {Permission.RIGHTS},
 }
 # Whoever holds a set-up link does what it is for, and sees nothing else: no members, no contract, no record.
 PURPOSES: dict[str, frozenset[Permission]] = {

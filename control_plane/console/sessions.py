@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from control_plane import identity, placement
 from control_plane.console.models import ConsoleSession
-from control_plane.console.permissions import ADMINISTRATOR, OWNER, PURPOSES, ROLES, Permission
+from control_plane.console.permissions import ADMINISTRATOR, OWNER, PURPOSES, ROLES, SIGNING_IN, Permission
 from control_plane.identity import Client, SetUpLinkView
 from control_plane.placement import Databases
 from kit.credentials import new_token, token_hash
@@ -43,6 +43,8 @@ class SignedIn:
         """Whether they may do that; whom the tables do not know may nothing."""
         if self.link is not None:
             return permission in PURPOSES.get(self.link.purpose, frozenset())
+        if self.person is not None and self.person.sso_admin and permission in SIGNING_IN:
+            return True
         return permission in ROLES.get(self.role, frozenset())
 
 

@@ -141,12 +141,16 @@ VERBS: dict[str, str] = {
     "set_up_link.used": N_("Set-up link used"),
     "set_up_link.revoked": N_("Set-up link taken back"),
     "member.role_changed": N_("Role changed"),
+    "member.sso_admin_given": N_("Set-up of sign-in allowed"),
+    "member.sso_admin_taken": N_("Set-up of sign-in taken back"),
     "member.deactivated": N_("Access taken away"),
     "member.reactivated": N_("Access given back"),
 }
 
 DONE: dict[str, str] = {
     "role": N_("Role changed"),
+    "sso-admin-given": N_("This administrator sets up sign-in from now on"),
+    "sso-admin-taken": N_("This administrator no longer sets up sign-in"),
     "deactivated": N_("Access taken away: sessions are ended"),
     "reactivated": N_("Access given back"),
     "saved": N_("Saved"),

@@ -147,6 +147,8 @@ VERBS: dict[str, str] = {
     "staff.passkey_removed": N_("Passkey removed"),
     "console.entered": N_("Organisation console entered"),
     "member.role_changed": N_("Role of a member changed in the console"),
+    "member.sso_admin_given": N_("Set-up of sign-in allowed to an administrator"),
+    "member.sso_admin_taken": N_("Set-up of sign-in taken back from an administrator"),
     "member.deactivated": N_("Access of a member taken away in the console"),
     "member.reactivated": N_("Access of a member given back in the console"),
     "scim_removal.approved": N_("Removals by a directory approved"),

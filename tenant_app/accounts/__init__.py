@@ -22,6 +22,7 @@ from tenant_app.accounts.passwords import hashed, set_password
 from tenant_app.accounts.people import Person, add, by_email, by_id, checked_name, lock_seats, normal_email
 from tenant_app.accounts.policies import enforcing
 from tenant_app.accounts.proof import Proof
+from tenant_app.accounts.rights import give_sso_admin, lose_sso_admin, sso_admins
 from tenant_app.accounts.seats import kind_of, require_seats
 from tenant_app.accounts.sessions import Way, close_others
 from tenant_app.accounts.sso import Abroad, SingleSignOn
@@ -51,9 +52,11 @@ __all__ = [
     "desk",
     "enforcing",
     "fields",
+    "give_sso_admin",
     "hashed",
     "kind_of",
     "lock_seats",
+    "lose_sso_admin",
     "mail_later",
     "normal_email",
     "note",
@@ -68,6 +71,7 @@ __all__ = [
     "set_password",
     "setting",
     "signed_in",
+    "sso_admins",
     "tally",
     "to_provider",
     "token_of",

@@ -116,4 +116,7 @@ def _admit(request: AnyRequest, viewer: Viewer, admits: Role) -> None:
     if not viewer.equipped and not request.route_handler.opt.get("unequipped"):
         raise Refusal("set_up_needed", "Choose how you will sign in first.", status=401)
     if viewer.role < admits:
-        raise Refusal("not_allowed", "Only an administrator of this workspace may do this.", status=403)
+        message = "Only an administrator of this workspace may do this."
+        if admits == Role.OWNER:
+            message = "Only an owner of this workspace may do this."
+        raise Refusal("not_allowed", message, status=403)

@@ -19,6 +19,7 @@ from tenant_app.accounts.journal import record as journal
 from tenant_app.accounts.models import identity_link, principal
 from tenant_app.accounts.outbox import chore_later
 from tenant_app.accounts.people import Person
+from tenant_app.accounts.rights import lose_sso_admin
 from tenant_app.accounts.seats import kind_of, require_seats
 from tenant_app.accounts.sso_traces import Result, Trail
 from tenant_app.contract import SignInConnection
@@ -260,6 +261,7 @@ class Reception:
         if kind_of(role) != person.kind:
             await require_seats(self.conn, self.record, kind_of(role), 1)
         await SET_ROLE.run(self.conn, of=person.id, role=int(role), kind=kind_of(role))
+        await lose_sso_admin(self.conn, [person.id])
         await journal(
             self.conn, None, "member.role_changed", person.id, role=int(role), before=person.role,
             by=str(self.connection.id),

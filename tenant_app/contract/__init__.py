@@ -29,11 +29,13 @@ from tenant_app.contract.records import (
     slot_name,
 )
 from tenant_app.contract.removals import Removal
+from tenant_app.contract.rights import SSO_ADMIN, administrators_only, owners_have_it, sso_admin_key
 from tenant_app.contract.supporting import SupportAct
 from tenant_app.contract.tickets import KeyPair, Purpose, Ticket, check, console_key, derived_key, mint, new_key
 
 __all__ = [
     "EVENT_DAYS",
+    "SSO_ADMIN",
     "TRACE_DAYS",
     "CellDatabase",
     "Check",
@@ -63,6 +65,7 @@ __all__ = [
     "Trace",
     "Upgraded",
     "Usage",
+    "administrators_only",
     "check",
     "console_key",
     "derived_key",
@@ -70,6 +73,8 @@ __all__ = [
     "identity_from",
     "mint",
     "new_key",
+    "owners_have_it",
     "seal_purpose",
     "slot_name",
+    "sso_admin_key",
 ]

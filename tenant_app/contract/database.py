@@ -167,6 +167,12 @@ class CellDatabase:
         """Give somebody another role; the last owner keeps his."""
         return self._run(lambda connection: people.set_role(connection, organisation_id, principal_id, role))
 
+    def set_sso_admin(self, organisation_id: UUID, principal_id: UUID, wanted: bool, given_by: UUID) -> Person:
+        """Let an administrator set up how people sign in, or no more; owners do by their role."""
+        return self._run(
+            lambda connection: people.set_sso_admin(connection, organisation_id, principal_id, wanted, given_by)
+        )
+
     def set_active(self, organisation_id: UUID, principal_id: UUID, active: bool) -> Person:
         """Let somebody in again, or end his sessions and keep him out; never the last owner."""
         return self._run(lambda connection: people.set_active(connection, organisation_id, principal_id, active))

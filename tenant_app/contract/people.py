@@ -15,6 +15,7 @@ from psycopg.types.json import Jsonb
 
 from kit.errors import Refusal
 from kit.ids import new_id
+from tenant_app.contract import rights
 from tenant_app.contract.connections import Connection
 from tenant_app.contract.records import slot_name
 from tenant_app.contract.values import Value
@@ -27,7 +28,8 @@ LONGEST_PAGE = 200
 
 PEOPLE = """
 select p.id, p.name, p.email, p.role, p.disabled_at is null, p.locale, p.tz, p.seen_at,
-       coalesce(c.strong > 0, false), coalesce(c.passkeys, 0)
+       coalesce(c.strong > 0, false), coalesce(c.passkeys, 0),
+       p.role = 3 or (p.role = 2 and exists (select from setting where key = 'sso_admin:' || p.id))
 from principal p left join lateral (
     select count(*) filter (where kind in ('k', 't')) as strong, count(*) filter (where kind = 'k') as passkeys
     from credential where principal_id = p.id) c on true
@@ -70,7 +72,9 @@ REFUSED = "select max(created_at) from sso_trace where connection_id = %s and cr
 
 
 class Person(Value, frozen=True, kw_only=True):
-    """One of a workspace. `second_factor`: he has a passkey or one-time codes."""
+    """One of a workspace. `second_factor`: he has a passkey or one-time codes. `sso_admin`: he sets up how all sign in,
+    as an owner, or as an administrator whom an owner lets.
+    """
 
     id: UUID
     name: str
@@ -82,6 +86,7 @@ class Person(Value, frozen=True, kw_only=True):
     seen_at: datetime | None
     second_factor: bool
     passkeys: int
+    sso_admin: bool
 
 
 class Trace(Value, frozen=True, kw_only=True):
@@ -158,10 +163,32 @@ def set_role(connection: Connection, organisation_id: UUID, principal_id: UUID, 
         if found.active and (found.role == "guest") != (role == "guest"):
             _require_seat(connection, kind, most)
         connection.execute("update principal set role = %s, kind = %s where id = %s", [number, kind, principal_id])
-        facts = {"role": number, "before": ROLES.index(found.role), "by": "console"}
+        facts: dict[str, Any] = {"role": number, "before": ROLES.index(found.role), "by": "console"}
+        if found.role != role and rights.take(connection, principal_id):
+            facts["sso_admin"] = False
         changed = _noted(connection, principal_id, "member.role_changed", facts)
     connection.execute(CHORE, [organisation_id])
     return changed
+
+
+def set_sso_admin(
+    connection: Connection, organisation_id: UUID, principal_id: UUID, wanted: bool, given_by: UUID
+) -> Person:
+    """Let an administrator set up how people sign in, or no more. Any other role than this one takes it away, too."""
+    with inside(connection, organisation_id):
+        found = _for_change(connection, principal_id)
+        if found.role == "owner":
+            raise rights.owners_have_it()
+        if wanted and (found.role != "administrator" or not found.active):
+            raise rights.administrators_only()
+        if found.sso_admin == wanted:
+            return found
+        if wanted:
+            rights.give(connection, principal_id, given_by)
+        else:
+            rights.take(connection, principal_id)
+        verb = "member.sso_admin_given" if wanted else "member.sso_admin_taken"
+        return _noted(connection, principal_id, verb, {"by": "console"})
 
 
 def set_active(connection: Connection, organisation_id: UUID, principal_id: UUID, active: bool) -> Person:

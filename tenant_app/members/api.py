@@ -23,6 +23,7 @@ from tenant_app.accounts import (
     outside,
     refused_form,
     signed_in,
+    sso_admins,
     to_provider,
     told,
 )
@@ -45,6 +46,7 @@ async def members_page(desk: Desk, form: Any = None, status: int = 200) -> Respo
         status=status,
         current="members",
         people=people,
+        sso_admins=await sso_admins(desk.conn) if desk.viewer.role >= Role.ADMINISTRATOR else set(),
         invitations=await invitations.open_invitations(desk.conn) if desk.viewer.role >= Role.ADMINISTRATOR else [],
         invitable_pairs=[(one.id, one.name) for one in await managed_by(desk.conn, desk.viewer.id)],
         form=form or refused_form(desk.request, NOTHING, {}),
@@ -105,6 +107,20 @@ class Members(Room):
         sent = await fields(request)
         async with desk(request) as d:
             await service.change_role(d, person, role_in(sent))
+            return told("/members", "saved")
+
+    @post("/members/{person:uuid}/sso-admin", admits=Role.OWNER, status_code=303)
+    async def let_set_up_sign_in(self, request: AnyRequest, person: FromPath[UUID]) -> Response[Any]:
+        """An administrator may set up sign-in, too."""
+        async with desk(request) as d:
+            await service.set_sso_admin(d, person, wanted=True)
+            return told("/members", "saved")
+
+    @post("/members/{person:uuid}/sso-admin/removal", admits=Role.OWNER, status_code=303)
+    async def let_no_more_set_up_sign_in(self, request: AnyRequest, person: FromPath[UUID]) -> Response[Any]:
+        """He administers, and sets up sign-in no more."""
+        async with desk(request) as d:
+            await service.set_sso_admin(d, person, wanted=False)
             return told("/members", "saved")
 
     @post("/members/{person:uuid}/deactivation", admits=Role.ADMINISTRATOR, status_code=303)

@@ -12,12 +12,15 @@ from tenant_app.accounts import (
     by_id,
     chore_later,
     close_others,
+    give_sso_admin,
     kind_of,
     lock_seats,
+    lose_sso_admin,
     note,
     person,
     require_seats,
 )
+from tenant_app.contract import administrators_only, owners_have_it
 from tenant_app.interface import Role
 from tenant_app.tenancy import Connection, Q
 
@@ -101,8 +104,26 @@ async def change_role(desk: Desk, of: UUID, role: int) -> None:
     if kind_of(role) != found.kind and found.disabled_at is None:
         await require_seats(desk.conn, desk.tenant, kind_of(role), 1)
     await SET_ROLE.run(desk.conn, of=of, role=role, kind=kind_of(role))
-    await note(desk, "member.role_changed", of, role=role, before=found.role)
+    lost = role != found.role and await lose_sso_admin(desk.conn, [of])
+    facts = {"sso_admin": False} if lost else {}
+    await note(desk, "member.role_changed", of, role=role, before=found.role, **facts)
     await chore_later(desk.conn, desk.tenant)
+
+
+async def set_sso_admin(desk: Desk, of: UUID, *, wanted: bool) -> None:
+    """Let an administrator set up how people sign in, or no more. Any change of his role takes it away, too."""
+    await lock_seats(desk.conn)
+    found = await _changeable(desk, of)
+    if found.role == Role.OWNER:
+        raise owners_have_it()
+    if not wanted:
+        if await lose_sso_admin(desk.conn, [of]):
+            await note(desk, "member.sso_admin_taken", of)
+        return
+    if found.role != Role.ADMINISTRATOR or found.disabled_at is not None:
+        raise administrators_only()
+    if await give_sso_admin(desk.conn, of, desk.viewer.id):
+        await note(desk, "member.sso_admin_given", of)
 
 
 async def deactivate(desk: Desk, of: UUID) -> None:

@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import ARRAY, Text, bindparam, func, literal_column, select, update
 
 from kit.errors import Refusal
-from tenant_app.accounts import close_others, kind_of, person, require_seats
+from tenant_app.accounts import close_others, kind_of, lose_sso_admin, person, require_seats
 from tenant_app.contract import SignInConnection
 from tenant_app.interface import Role
 from tenant_app.scim import brake
@@ -142,6 +142,7 @@ async def _give(push: Push, changes: Changes) -> None:
         await require_seats(push.conn, push.record, kind, more)
     for role, ids in changes.roles.items():
         await SET_ROLE.run(push.conn, ids=ids, role=role, kind=kind_of(role))
+        await lose_sso_admin(push.conn, ids)
         await tell_each(push, "user.role", ids, role=role)
         await journal_each(push, "member.role_changed", ids, role=role)
     for of in changes.admitted.get(True, []):

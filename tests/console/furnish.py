@@ -97,7 +97,7 @@ def furnish(door: ConsoleDoor) -> Furnished:
     """All of it."""
     organisation = door.house.live(name="Ville de Saint-Aubin", address="saint-aubin", offer="public-sector")
     owner = door.person(organisation, "owner", passkeys=1)
-    door.person(organisation, "administrator", passkeys=1)
+    door.lets_set_up_sign_in(organisation, door.person(organisation, "administrator", passkeys=1))
     for name in ("Léa Wagner", "Paul Guérin", "Awa Diop", "Marc Le Goff"):
         door.person(organisation, "member", name=name, email=f"{name.split()[0].lower()}@saint-aubin.example")
     door.person(organisation, "guest", name="Claire Fontenay")
@@ -143,6 +143,8 @@ def furnish(door: ConsoleDoor) -> Furnished:
         "plan": "/console/plan",
         "support": "/console/support",
         "journal": "/console/journal",
+        "sign-ins": "/console/journal?kind=sign-ins",
+        "directory": "/console/journal?kind=directory",
         "closed": "/console/left",
     }
     return Furnished(organisation, owner, one, pages)

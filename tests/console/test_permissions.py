@@ -8,7 +8,7 @@ import pytest
 
 from control_plane import identity
 from control_plane.audit import SYSTEM
-from control_plane.console.permissions import PURPOSES, ROLES, Permission
+from control_plane.console.permissions import PURPOSES, ROLES, SIGNING_IN, Permission
 from kit.db import transaction
 from kit.ids import new_id
 from tests.console.asking import token_in
@@ -17,7 +17,8 @@ from tests.matrix.declared import CONSOLE
 from tests.world.console_door import ConsoleDoor
 
 GUARDED = {route: Permission(access) for route, access in CONSOLE.items() if access != "public"}
-PEOPLE = ("administrator", "owner")
+NAMED = "administrator whom an owner lets set up sign-in"
+PEOPLE = ("administrator", NAMED, "owner")
 
 
 def filled(path: str, furnished: Furnished) -> str:
@@ -27,10 +28,13 @@ def filled(path: str, furnished: Furnished) -> str:
 
 @pytest.fixture(scope="module")
 def clients(door: ConsoleDoor, furnished: Furnished) -> Iterator[dict[str, httpx.Client]]:
-    """A browser for each who may come in: two roles, and a link of each purpose."""
+    """A browser for each who may come in: two roles and what is between them, and a link of each purpose."""
     made = {}
-    for role in PEOPLE:
-        made[role] = door.client(furnished.organisation, door.person(furnished.organisation, role))
+    for who in PEOPLE:
+        person = door.person(furnished.organisation, who.split()[0])
+        if who == NAMED:
+            door.lets_set_up_sign_in(furnished.organisation, person)
+        made[who] = door.client(furnished.organisation, person)
     for purpose in PURPOSES:
         with transaction(door.house.engine) as session:
             settings = settings_of(door)
@@ -46,6 +50,8 @@ def clients(door: ConsoleDoor, furnished: Furnished) -> Iterator[dict[str, httpx
 
 
 def allowed(who: str, permission: Permission) -> bool:
+    if who == NAMED:
+        return permission in ROLES["administrator"] | SIGNING_IN
     return permission in (ROLES.get(who) or PURPOSES[who])
 
 
@@ -126,7 +132,7 @@ def test_what_one_may_not_do_is_not_shown(clients: dict[str, httpx.Client], furn
     identity_pages = {"domains", "sign-in", "provisioning", "policy"}
     assert shown["domains"] == shown["scim"] == shown["sign_in"] == identity_pages
     assert shown["administrator"] == identity_pages | {"members", "plan", "support", "journal"}
-    assert shown["owner"] == shown["administrator"] | {"links"}
+    assert shown["owner"] == shown[NAMED] == shown["administrator"] | {"links"}
     for who in ("administrator", "scim", "domains"):
         page = clients[who].get(f"/console/sign-in/{furnished.connection}").text
         assert 'name="metadata_url"' not in page

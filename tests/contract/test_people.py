@@ -4,12 +4,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
+import msgspec
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
 from kit.errors import Refusal
 from tenant_app.contract import TenantRecord
+from tests.contract.schemas import first_release
 from tests.world.cells import Cell
 
 
@@ -159,3 +161,27 @@ def test_a_slot_that_waits_for_its_upgrade_has_no_traces_yet(cell: Cell) -> None
     cell.sql(f"drop table {record.slot}.sso_trace")
     assert cell.database.traces(record.organisation_id, uuid4()) == []
     assert cell.database.last_success(record.organisation_id, uuid4(), datetime.now(UTC), administrator=True) is None
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_an_administrator_sets_up_sign_in_once_let_and_an_owner_always_in_slots_of_any_version(
+    cell: Cell, older: bool
+) -> None:
+    record, database, by = cell.tenant(), cell.database, uuid4()
+    where = record.organisation_id
+    if older:
+        where = uuid4()
+        record = msgspec.structs.replace(record, slot=first_release(cell).take_slot(where, 1))
+    people = {role: add(cell, record, role, rank) for role, rank in (("member", 1), ("administrator", 2), ("owner", 3))}
+    told = {one.name: one.sso_admin for one in database.people(where, limit=50)}
+    assert [told[role] for role in people] == [False, False, True]
+    for _ in range(2):
+        assert database.set_sso_admin(where, people["administrator"], True, by).sso_admin is True
+    for role, code in (("member", "sso_admin_role"), ("owner", "sso_admin_owner")):
+        with pytest.raises(Refusal) as refused:
+            database.set_sso_admin(where, people[role], True, by)
+        assert refused.value.code == code
+    assert database.set_role(where, people["administrator"], "guest").sso_admin is False
+    assert database.set_role(where, people["administrator"], "administrator").sso_admin is False
+    # Taking it from whom it is not given changes nothing and fails nobody.
+    assert database.set_sso_admin(where, people["member"], False, by).sso_admin is False

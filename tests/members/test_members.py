@@ -231,6 +231,57 @@ def test_only_owners_touch_owners(house: House) -> None:
     assert invite(admin, "x@example.org", 3).status_code == 403
 
 
+def rights(house: House, record: object) -> list[str]:
+    """Who may set up sign-in beside the owners."""
+    return [row[0] for row in house.rows(record, "select key from setting where key like 'sso_admin:%%'")]
+
+
+def test_an_owner_lets_an_administrator_set_up_sign_in_and_nobody_else_does(house: House) -> None:
+    record = house.workspace()
+    owner = house.owner(record)
+    admin, admin_id = house.add(record, 2)
+    other, other_id = house.add(record, 2, name="Paul Roy")
+    assert "Sets up sign-in" not in owner.get("/members").text
+    given = owner.post(f"/members/{admin_id}/sso-admin")
+    assert (given.status_code, given.text.count("Sets up sign-in")) == (200, 1)
+    assert rights(house, record) == [f"sso_admin:{admin_id}"]
+    assert owner.post(f"/members/{admin_id}/sso-admin").status_code == 200
+    for one in (admin, other):
+        assert "Let set up sign-in" not in one.get("/members").text
+        answer = one.post(f"/members/{other_id}/sso-admin")
+        assert (answer.status_code, "Only an owner of this workspace" in answer.text) == (403, True)
+        assert one.post(f"/members/{admin_id}/sso-admin/removal").status_code == 403
+    assert owner.post(f"/members/{admin_id}/sso-admin/removal").status_code == 200
+    assert rights(house, record) == []
+    told = house.rows(
+        record, "select verb from journal where object_id = %s and verb like 'member.%%' order by id", admin_id
+    )
+    assert [row[0] for row in told] == ["member.sso_admin_given", "member.sso_admin_taken"]
+
+
+def test_only_active_administrators_are_let_set_up_sign_in_and_any_other_role_ends_it(house: House) -> None:
+    record = house.workspace()
+    owner = house.owner(record)
+    _, member_id = house.add(record, 1)
+    refused = owner.post(f"/members/{member_id}/sso-admin")
+    assert (refused.status_code, "Make this person an administrator first" in refused.text) == (409, True)
+    own = owner.post(f"/members/{record.organisation_id}/sso-admin/removal")
+    assert (own.status_code, "by their role" in own.text) == (409, True)
+    assert owner.post(f"/members/{uuid4()}/sso-admin").status_code == 404
+    _, admin_id = house.add(record, 2)
+    owner.post(f"/members/{admin_id}/sso-admin")
+    owner.post(f"/members/{admin_id}/role", {"role": "2"})
+    assert len(rights(house, record)) == 1
+    owner.post(f"/members/{admin_id}/role", {"role": "1"})
+    assert rights(house, record) == []
+    [(data,)] = house.rows(
+        record, "select data from journal where verb = 'member.role_changed' order by id desc limit 1"
+    )
+    assert (data["before"], data["role"], data["sso_admin"]) == (2, 1, False)
+    owner.post(f"/members/{admin_id}/deactivation")
+    assert owner.post(f"/members/{admin_id}/sso-admin").status_code == 409
+
+
 def test_people_of_another_tenant_answer_like_people_who_never_were(house: House) -> None:
     record, other = house.workspace(), house.workspace()
     owner = house.owner(record)

@@ -83,6 +83,11 @@ class ConsoleDoor:
             *(new_id(), person_id),
         )
 
+    def lets_set_up_sign_in(self, organisation_id: UUID, person_id: UUID) -> None:
+        """As an owner has let this administrator."""
+        given = f"sso_admin:{person_id}"
+        self.inside(organisation_id, "insert into setting (key, value) values (%s, '{}')", given)
+
     def ticket(self, organisation_id: UUID, person_id: UUID, **options: Any) -> str:
         """As the workspace makes one, by the key that derives from its cell's seals."""
         with transaction(self.house.engine) as session:
