@@ -13,6 +13,7 @@ from control_plane.identity import NewConnection
 from kit.db import transaction
 from kit.ids import new_id
 from tests.console.certificate import pem
+from tests.console.supported import supported
 from tests.world.console_door import ConsoleDoor
 
 CHECKS = [
@@ -141,7 +142,7 @@ def furnish(door: ConsoleDoor) -> Furnished:
         "policy": "/console/policy",
         "links": "/console/links",
         "plan": "/console/plan",
-        "support": "/console/support",
+        **supported(door, organisation, owner),
         "journal": "/console/journal",
         "sign-ins": "/console/journal?kind=sign-ins",
         "directory": "/console/journal?kind=directory",
