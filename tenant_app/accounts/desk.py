@@ -47,6 +47,14 @@ def sign_in_needed() -> Refusal:
     return Refusal("sign_in_needed", "Please sign in: this session has ended.", status=401)
 
 
+class SessionOver(Exception):  # noqa: N818 - no failure: what the desk does about it
+    """The organisation's rules let this session go on no more."""
+
+    def __init__(self, session_hash: str) -> None:
+        super().__init__("session over")
+        self.session_hash = session_hash
+
+
 def require_session(request: AnyConnection, _handler: BaseRouteHandler) -> None:
     """Litestar guard for what takes JSON: nobody's body is read. Whose session it is, the desk asks."""
     if token_of(request) is None:
@@ -71,6 +79,18 @@ async def connection(request: AnyRequest) -> AsyncIterator[tuple[TenantRecord, C
 @asynccontextmanager
 async def desk(request: AnyRequest) -> AsyncIterator[Desk]:
     """Open the desk for whoever the route admits (`admits=Role.…`); a route that admits nobody by name is closed."""
+    try:
+        async with _desk(request) as open_desk:
+            yield open_desk
+    except SessionOver as over:
+        # In a transaction of its own, for the desk's is rolled back: a rule that is loosened later revives nothing.
+        async with connection(request) as (_, conn):
+            await sessions.close(conn, over.session_hash)
+        raise sign_in_needed() from None
+
+
+@asynccontextmanager
+async def _desk(request: AnyRequest) -> AsyncIterator[Desk]:
     admits = request.route_handler.opt.get("admits")
     if admits is None:
         raise not_found()
@@ -90,13 +110,19 @@ async def desk(request: AnyRequest) -> AsyncIterator[Desk]:
         _admit(request, viewer, admits)
         refuse_writes(request, record)
         yield Desk(request, record, conn, viewer)
+    if viewer.stale and record.state != "live":
+        # Where nothing can be written, he is at work all the same: idleness must not end his session.
+        async with connection(request) as (_, conn):
+            await sessions.note_use(conn, viewer)
     await support_views.saw(request, record, viewer)
 
 
 def _still_in(request: AnyRequest, record: TenantRecord, viewer: Viewer | None) -> Viewer:
     """The viewer, as long as the organisation's policies let this session go on."""
-    if viewer is None or viewer.purpose != sessions.MEMBER or not policies.holds(record, viewer):
+    if viewer is None or viewer.purpose != sessions.MEMBER:
         raise sign_in_needed()
+    if not policies.holds(record, viewer):
+        raise SessionOver(viewer.session_hash)
     policies.require_network(record, viewer.id, client_ip(request))
     return viewer
 

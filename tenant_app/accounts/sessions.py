@@ -186,10 +186,15 @@ async def authenticate(conn: Connection, token: str, *, touch: bool = True) -> V
     """Who holds this token now; nobody when it is unknown, ended, or its owner was deactivated."""
     viewer: Viewer | None = await BY_HASH.one(conn, hash=digest(token))
     if viewer is not None and viewer.stale and touch:
-        await TOUCH.run(conn, of=viewer.session_hash)
-        if viewer.purpose != SUPPORT:
-            await TOUCH_PERSON.run(conn, of=viewer.id)
+        await note_use(conn, viewer)
     return viewer
+
+
+async def note_use(conn: Connection, viewer: Viewer) -> None:
+    """This session, and whose it is, were seen now."""
+    await TOUCH.run(conn, of=viewer.session_hash)
+    if viewer.purpose != SUPPORT:
+        await TOUCH_PERSON.run(conn, of=viewer.id)
 
 
 async def open_session(

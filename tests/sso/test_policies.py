@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import pyotp
+import pytest
 
 from kit.vault import Vault
 from tenant_app.contract import Identity, SignInPolicy, TenantRecord
@@ -35,17 +36,40 @@ def with_codes(house: House, record: TenantRecord) -> str:
     return secret
 
 
-def test_a_session_ends_when_its_length_or_its_idleness_is_over(house: House) -> None:
+def sessions(house: House, record: TenantRecord) -> int:
+    return int(house.rows(record, "select count(*) from session")[0][0])
+
+
+@pytest.mark.parametrize(
+    "age", ["seen_at = now() - interval '11 minutes'", "created_at = now() - interval '61 minutes'"]
+)
+def test_a_session_ends_for_good_when_its_length_or_its_idleness_is_over(house: House, age: str) -> None:
     record = house.workspace(identity=policy(session_seconds=3600, idle_seconds=600))
     owner = house.owner(record)
     assert signed_in(owner)
+    house.rows(record, f"update session set {age}")
+    assert not signed_in(owner)
+    assert sessions(house, record) == 0
+    # Another browser of his, as old, which was not refused while the policy stood.
+    other = house.stranger(record)
+    by_password(other, owner.email)
+    house.rows(record, f"update session set {age}")
+    house.change(record, identity=Identity())
+    assert not signed_in(owner), "a loosened policy revives nothing"
+    assert signed_in(other), "the control: this one no policy has refused"
+
+
+def test_who_reads_in_a_read_only_workspace_is_not_idle(house: House) -> None:
+    record = house.workspace(identity=policy(idle_seconds=600))
+    owner = house.owner(record)
+    house.change(record, state="read_only")
+    house.rows(record, "update session set seen_at = now() - interval '9 minutes'")
+    assert owner.get("/account").status_code == 200
+    [(idle,)] = house.rows(record, "select now() - seen_at from session")
+    assert idle < dt.timedelta(minutes=5)
+    # The control: who does nothing is.
     house.rows(record, "update session set seen_at = now() - interval '11 minutes'")
     assert not signed_in(owner)
-    house.rows(record, "update session set seen_at = now(), created_at = now() - interval '61 minutes'")
-    assert not signed_in(owner)
-    # The control: a policy that is gone lets the very same session go on.
-    house.change(record, identity=Identity())
-    assert signed_in(owner)
 
 
 def test_a_session_of_a_provider_ends_when_the_provider_wants_it_to(house: House) -> None:
@@ -79,7 +103,7 @@ def test_only_allowed_networks_open_the_workspace_to_every_way(house: House) -> 
     record = house.change(record, identity=provider.identity(policy=glass))
     assert owner.get("/account").status_code == 200
     assert member.get("/account").status_code == 403
-    # The control: the client's own network.
+    # The control: the client's own network. A session is refused elsewhere, not ended: laptops travel.
     house.change(record, identity=provider.identity(policy=SignInPolicy(networks=("127.0.0.0/8",))))
     assert member.get("/account").status_code == 200
 
@@ -118,6 +142,21 @@ def test_an_enforced_provider_ends_passwords_but_for_break_glass(house: House) -
     assert house.stranger(record).http.post("/sign-in", data=data).url.path == "/"
 
 
+def test_enforcement_that_is_withdrawn_revives_no_session_that_it_has_ended(house: House) -> None:
+    pilot = paper(stage="pilot", domains=(DOMAIN, "example.org"))
+    enforced = Paper(msgspec.structs.replace(pilot.connection, stage="enforced"))
+    record = house.workspace(identity=pilot.identity())
+    owner = house.owner(record)
+    asleep = house.stranger(record)
+    by_password(asleep, owner.email)
+    record = house.change(record, identity=enforced.identity())
+    assert not signed_in(owner)
+    house.change(record, identity=pilot.identity())
+    assert not signed_in(owner)
+    # The control: who did not come meanwhile was refused nothing.
+    assert signed_in(asleep)
+
+
 def test_a_session_of_a_connection_that_is_gone_or_not_open_ends(house: House) -> None:
     provider = paper()
     record = house.workspace(identity=provider.identity())
@@ -127,6 +166,8 @@ def test_a_session_of_a_connection_that_is_gone_or_not_open_ends(house: House) -
         record = house.change(record, identity=identity)
         assert not signed_in(person)
         record = house.change(record, identity=provider.identity())
+        assert not signed_in(person), "what was refused has ended"
+        sign_in(person, provider)
         assert signed_in(person)
     pilot = msgspec.structs.replace(provider.connection, stage="pilot", pilot=("bob@acme.test",))
     house.change(record, identity=Paper(pilot).identity())
