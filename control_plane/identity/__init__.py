@@ -120,6 +120,7 @@ from control_plane.identity.support import (
     ask_support,
     end_support,
     enter_support,
+    support_access,
     support_accesses,
 )
 from control_plane.identity.tokens import (
@@ -259,6 +260,7 @@ __all__ = [
     "staff_members",
     "stage_connection",
     "start_test",
+    "support_access",
     "support_accesses",
     "take_flow",
     "token",

@@ -66,6 +66,14 @@ def support_accesses(session: Session, organisation_id: UUID) -> list[SupportVie
     return [_view(row) for row in session.scalars(ordered)]
 
 
+def support_access(session: Session, organisation_id: UUID, access_id: UUID) -> SupportView:
+    """One of them."""
+    row = session.get(SupportAccess, access_id, populate_existing=True)
+    if row is None or row.organisation_id != organisation_id:
+        raise not_found("support access")
+    return _view(row)
+
+
 def ask_support(
     session: Session, organisation_id: UUID, staff: Staff, *, reason: str, read_only: bool, hours: int, actor: Actor
 ) -> SupportView:

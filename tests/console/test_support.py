@@ -10,12 +10,14 @@ from uuid import UUID
 
 import httpx
 import pytest
+from psycopg.types.json import Jsonb
 from sqlalchemy import text
 
 from control_plane import audit, identity
 from control_plane.audit import Filter
 from control_plane.signup.entering import ticket_key
 from kit.db import transaction
+from kit.ids import new_id
 from tenant_app.contract import SupportGrant, check
 from tests.world import staff_door
 from tests.world.console_door import ConsoleDoor
@@ -202,3 +204,49 @@ def test_one_request_waits_at_a_time_and_not_for_ever(scene: Scene) -> None:
     assert identity.end_support_times(scene.house.engine) == 1
     assert letters(scene, "support_ended", access) == {}
     scene.take_back(scene.asked())
+
+
+def test_administrators_read_what_was_opened_and_only_names_that_they_may_see(door: ConsoleDoor) -> None:
+    scene = Scene(door)
+    with scene.open:
+        access = scene.asked()
+        scene.accept(access)
+        space = new_id()
+        made = "insert into space (id, name, owner_id) values (%s, 'Budget', %s)"
+        door.inside(scene.organisation, made, space, scene.owner_id)
+        shared = "insert into access (object_id, object_kind, subject_id, role) values (%s, 's', %s, 2)"
+        door.inside(scene.organisation, shared, space, scene.owner_id)
+        said = {"path": f"/drive/{space}", "support": {"grant": str(access), "staff": "x", "name": "Inès"}}
+        line = "insert into journal (id, actor_id, verb, object_id, data) values (%s, %s, %s, %s, %s)"
+        door.inside(scene.organisation, line, new_id(), scene.owner_id, "support.opened", space, Jsonb(said))
+        other = Jsonb(said | {"path": "/drive/other", "support": {"grant": str(space)}})
+        door.inside(scene.organisation, line, new_id(), scene.owner_id, "support.opened", None, other)
+        page = f"/console/support/{access}"
+        shown = scene.owner.get(page).text
+        assert "What was opened and done" in shown
+        assert "Budget" in shown
+        assert "/drive/other" not in shown
+        # Another administrator reads that it was opened, and not what it is called.
+        colleague = door.person(scene.organisation, "administrator")
+        with door.client(scene.organisation, colleague) as client:
+            masked = client.get(page).text
+            assert "A space that you are not in" in masked
+            assert "Budget" not in masked
+        scene.take_back(access)
+        assert "Budget" in scene.owner.get(page).text
+        rival = Scene(door)
+        with rival.open:
+            assert rival.owner.get(page).status_code == 404
+        member = door.person(scene.organisation, "member")
+        with door.anybody() as client:
+            assert client.get(door.entrance(scene.organisation, member)).status_code == 403
+
+
+def test_the_overview_says_that_support_waits(scene: Scene) -> None:
+    asks = "support asks to look into the workspace"
+    assert asks not in scene.owner.get("/console").text
+    access = scene.asked()
+    assert asks in scene.owner.get("/console").text
+    assert f"/console/support/{access}" in scene.owner.get("/console").text
+    scene.take_back(access)
+    assert asks not in scene.owner.get("/console").text

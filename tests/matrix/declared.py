@@ -219,6 +219,7 @@ CONSOLE = {
     "POST /console/sign-in/{connection_id}/test": "sso:admin",
     "GET /console/sign-in/{connection_id}/traces": "identity:read",
     "GET /console/support": "support:read",
+    "GET /console/support/{access_id}": "support:read",
     "POST /console/support/{access_id}/consent": "support:read",
     "POST /console/support/{access_id}/consent/removal": "support:read",
 }
