@@ -10,7 +10,8 @@ from kit.reading import PREFIX, read, url_of, without_password, yes_or_no
 GROUP = "STAFF_OIDC_"
 ROLES = ("sales", "support", "operator", "auditor")
 SCOPES = "openid email profile"
-NAMES = ("ISSUER", "CLIENT_ID", "CLIENT_SECRET_FILE", "ROLES", "ROLE_CLAIM", "SCOPES", "ONLY")
+NAMES = ("ISSUER", "CLIENT_ID", "CLIENT_SECRET_FILE", "ROLES", "ROLE_CLAIM", "SCOPES", "ONLY", "MINUTES")
+LEAST_MINUTES, MOST_MINUTES = 10, 720
 
 
 def _secret(value: str) -> str:
@@ -42,6 +43,13 @@ def _name(value: str) -> str:
     return value
 
 
+def _minutes(value: str) -> int:
+    minutes = int(value)
+    if not LEAST_MINUTES <= minutes <= MOST_MINUTES:
+        raise ValueError(value)
+    return minutes
+
+
 def _issuer(env: Mapping[str, str]) -> Callable[[str], str]:
     """An issuer is taken as it stands: its last slash is a part of it."""
     plain = env.get(f"{PREFIX}ALLOW_PRIVATE_FETCH", "").strip().lower() in {"1", "yes"}
@@ -53,7 +61,8 @@ class StaffOidc:
     """The provider's own OpenID Connect, for its staff.
 
     `roles` are pairs of a value of the claim `role_claim` and the role it gives; the first that fits counts. With
-    `only`, passwords are refused, and passkeys remain for an emergency.
+    `only`, passwords are refused, and passkeys remain for an emergency. `minutes` after the issuer has spoken for a
+    session it is over, unless the issuer, which is asked again from half of them on, has spoken again.
     """
 
     issuer: str
@@ -63,6 +72,7 @@ class StaffOidc:
     role_claim: str = "groups"
     scopes: tuple[str, ...] = tuple(SCOPES.split())
     only: bool = False
+    minutes: int = 60
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self | None:
@@ -98,5 +108,12 @@ class StaffOidc:
             ),
             only=read(
                 env, f"{GROUP}ONLY", "1 to refuse passwords of staff, 0 to take them too", yes_or_no, default="0"
+            ),
+            minutes=read(
+                env,
+                f"{GROUP}MINUTES",
+                f"minutes, {LEAST_MINUTES} to {MOST_MINUTES}",
+                _minutes,
+                default="60",
             ),
         )

@@ -65,6 +65,12 @@ def count(session: Session, what: str, who: str, *, allowed: int = TRIES, now: d
     return Tries(total, allowed, until)
 
 
+def use_once(session: Session, what: str, who: str, until: datetime) -> bool:
+    """Whether this is the first time, for what is good for one use up to then."""
+    used = insert(StaffAttempt).values(key=_key(what, who), count=1, until=until).on_conflict_do_nothing()
+    return session.execute(used.returning(StaffAttempt.key)).one_or_none() is not None
+
+
 def forget(session: Session, what: str, who: str) -> None:
     """It went well: the count starts anew."""
     session.execute(delete(StaffAttempt).where(StaffAttempt.key == _key(what, who)))

@@ -43,7 +43,11 @@ class StaffPasskey(Base):
 
 
 class StaffSession(Base):
-    """A signed-in browser. Only the hash of its cookie is kept; `stage` is `password` until the second factor comes."""
+    """A signed-in browser. Only the hash of its cookie is kept; `stage` is `password` until the second factor comes.
+
+    `ask_at` stands only where the provider's OpenID Connect vouches for it: from then on it is asked again. `sid` is
+    the session's name there; the ID token, sealed, ends it there.
+    """
 
     __tablename__ = "staff_session"
     __table_args__ = (CheckConstraint("stage in ('password', 'full')", name="stage"),)
@@ -57,6 +61,9 @@ class StaffSession(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime]
+    ask_at: Mapped[datetime | None]
+    sid: Mapped[str | None] = mapped_column(String(255))
+    id_token_sealed: Mapped[str | None] = mapped_column(Text)
 
 
 class StaffCeremony(Base):

@@ -39,6 +39,11 @@ class SignedIn:
         """Both factors have been shown."""
         return self.session.stage == FULL
 
+    @property
+    def vouched(self) -> bool:
+        """The session stands by the word of the provider's OpenID Connect, see `vouching`."""
+        return self.full and self.session.ask_at is not None
+
 
 def open_session(session: Session, staff: Staff, stage: str, client: Client, *, replaces: str | None = None) -> str:
     """A fresh session; gives the token for the cookie. The one it replaces ends, whoever had it."""

@@ -124,14 +124,15 @@ def improve_hash(staff: Staff, password: str) -> None:
         staff.password = hash_password(password)
 
 
-def reset_staff(session: Session, staff_id: UUID, password: str, *, actor: Actor) -> Staff:
-    """Somebody lost their device: a new password, no second factor, no session. The next sign-in enrols anew.
+def reset_staff(session: Session, staff_id: UUID, password: str | None, *, actor: Actor) -> Staff:
+    """Somebody lost their device: a new password or none, no second factor, no session. The next sign-in enrols anew.
 
     Who they are at the provider's OpenID Connect is forgotten too: the next sign-in there links them anew.
     """
     staff = _locked(session, staff_id)
-    check_password(password, email=staff.email, name=staff.name)
-    staff.password = hash_password(password)
+    if password is not None:
+        check_password(password, email=staff.email, name=staff.name)
+    staff.password = None if password is None else hash_password(password)
     staff.totp_sealed = None
     session.execute(delete(StaffPasskey).where(StaffPasskey.staff_id == staff_id))
     session.execute(delete(StaffLink).where(StaffLink.staff_id == staff_id))

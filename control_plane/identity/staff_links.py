@@ -18,9 +18,10 @@ from control_plane import audit
 from control_plane.identity import attempts
 from control_plane.identity.attempts import CLIENT_TRIES
 from control_plane.identity.models import Staff, StaffFlow, StaffLink
-from control_plane.identity.sessions import Client
+from control_plane.identity.sessions import FULL, Client
 from control_plane.identity.signing_in import Opened, complete
-from control_plane.identity.staff import EMAIL, actor_of, change_role, create_staff, find_staff
+from control_plane.identity.staff import EMAIL, actor_of, change_role, create_staff, end_sessions, find_staff
+from control_plane.identity.vouching import Voucher, renew, vouch
 from kit.credentials import new_token, token_hash
 from kit.db import vault_of
 from kit.errors import Refusal
@@ -32,6 +33,7 @@ LONGEST_PATH = 2000
 # Any number that nobody else locks: arrivals of staff are few, and wait for each other.
 ARRIVALS = 7_401_155
 WAY = "oidc"
+ROLE_GONE = "staff_role_gone"
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,10 @@ def take_flow(session: Session, state: str | None, secret: str | None) -> Flow |
 def sign_in_by_claims(
     session: Session, oidc: StaffOidc, claims: Claims, client: Client, *, replaces: str | None = None
 ) -> Opened | Refusal:
-    """Both stages at once: how many factors it takes, the provider's own sign-in decides."""
+    """Both stages at once: how many factors it takes, the provider's own sign-in decides.
+
+    Where it was only asked again, the session that `replaces` names goes on.
+    """
     session.execute(select(func.pg_advisory_xact_lock(ARRIVALS)))
     told = _told(oidc, claims)
     try:
@@ -109,7 +114,12 @@ def sign_in_by_claims(
     except Refusal as refusal:
         _note_refusal(session, told, client, refusal)
         return refusal
-    return complete(session, staff, client, WAY, replaces=replaces)
+    voucher = Voucher(oidc.minutes, claims.sid, claims.id_token)
+    if replaces and renew(session, staff, replaces, voucher):
+        return Opened(replaces, staff, FULL)
+    opened = complete(session, staff, client, WAY, replaces=replaces)
+    vouch(session, staff, opened.token, voucher)
+    return opened
 
 
 def _told(oidc: StaffOidc, claims: Claims) -> Told:
@@ -161,7 +171,7 @@ def _follow_role(session: Session, link: StaffLink, staff: Staff, told: Told) ->
     if told.role is None:
         if told.gives_roles and link.gives_role:
             message = "The company's sign-in gives you no role here any more. Ask its administrator."
-            raise Refusal("staff_role_gone", message)
+            raise Refusal(ROLE_GONE, message)
         return
     link.gives_role = True
     if staff.role != told.role:
@@ -204,6 +214,8 @@ def _note_refusal(session: Session, told: Told, client: Client, refusal: Refusal
     link = session.get(StaffLink, (told.issuer, told.subject))
     staff = find_staff(session, told.email) if link is None and told.email else None
     staff_id = link.staff_id if link else staff.id if staff else None
+    if staff_id and refusal.code == ROLE_GONE:
+        end_sessions(session, staff_id)
     data = {"way": WAY, "ip": client.ip, "reason": refusal.code, "issuer": told.issuer, "subject": told.subject}
     audit.record(
         session,

@@ -11,6 +11,7 @@ from litestar.response import Redirect
 
 from control_plane import identity
 from control_plane.portal.desk import Desk, environment_of, go, origin_of, requires
+from control_plane.portal.sign_in import passwords_refused, passwords_taken
 from kit.credentials import provisioning_uri, qr_svg, readable_secret, rp_id_of
 from kit.errors import Refusal, not_found
 from kit.interface import LOCALES, Form, field_errors, locale_of
@@ -30,6 +31,7 @@ def _page(desk: Desk, *, refusal: Refusal | None = None) -> Response[str]:
         current=identity.public_id_of(desk.signed.session),
         public_id=identity.public_id_of,
         passkeys=identity.passkeys(desk.session, desk.staff),
+        passwords=passwords_taken(desk.request),
     )
 
 
@@ -42,6 +44,8 @@ def show_account(desk: NamedDependency[Desk]) -> Response[str]:
 @post("/account/password", guards=ANYBODY, sync_to_thread=True)
 def change_password(desk: NamedDependency[Desk], entries: NamedDependency[Entries]) -> Response[Any]:
     """The old one proves the person; every other session ends."""
+    if not passwords_taken(desk.request):
+        return _page(desk, refusal=passwords_refused("form"))
     wrong = identity.prove_password(desk.session, desk.staff, entries.secret("password"))
     if wrong:
         return _page(desk, refusal=wrong)

@@ -1,4 +1,8 @@
-"""Signing in by the provider's own OpenID Connect: there and back, in the browser that began it."""
+"""Signing in by the provider's own OpenID Connect: there and back, in the browser that began it.
+
+Who is signed in comes this way again and again, see `identity.vouching`; then whatever fails there leaves his session
+as long as it lasts, unless the provider says no.
+"""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -7,51 +11,26 @@ from litestar import Response, get
 from litestar.response import Redirect
 
 from control_plane import identity
-from control_plane.portal.desk import AnyRequest, client_of, local_path, token_of
+from control_plane.portal.company import CALLBACK, Company, the_company
+from control_plane.portal.desk import AnyRequest, client_of, go, local_path, token_of
 from control_plane.portal.sign_in import OPEN, door, opened
 from kit import logs
 from kit.credentials import clear_cookie, cookie_name, require_secure, session_cookie
 from kit.db import transaction
-from kit.errors import Refusal, not_found
-from kit.fetching import Fetcher
-from kit.openid import Begun, Claims, Client, Provider, Providers, begin, finish_now
-from kit.settings import ControlPlaneSettings, StaffOidc
+from kit.errors import Refusal
+from kit.openid import Begun, Claims, begin, finish_now
 from kit.web import host_of
 
 FLOW = "portal-oidc"
 FLOW_SECONDS = 600
-CALLBACK = "/sign-in/oidc/callback"
+DENIED = "oidc_denied"
 
 log = logs.get("control_plane.portal.sign_in")
 
 
-def _settings(request: AnyRequest) -> tuple[ControlPlaneSettings, StaffOidc]:
-    """Without its settings there is no such way in."""
+def _company(request: AnyRequest) -> Company:
     require_secure(request.scope["scheme"], host_of(request.scope) or "")
-    settings: ControlPlaneSettings = request.app.state.settings
-    if settings.staff_oidc is None:
-        raise not_found()
-    return settings, settings.staff_oidc
-
-
-def _providers(request: AnyRequest) -> Providers:
-    """What the issuer says of itself and its keys, remembered for the process."""
-    state = request.app.state
-    if state.get("staff_providers") is None:
-        state["staff_providers"] = Providers(Fetcher(allow_private=state.settings.allow_private_fetch))
-    found: Providers = state["staff_providers"]
-    return found
-
-
-def _client(settings: ControlPlaneSettings, oidc: StaffOidc, provider: Provider) -> Client:
-    basic = "client_secret_basic" in provider.auth_methods
-    return Client(
-        client_id=oidc.client_id,
-        redirect_uri=f"{settings.portal_url}{CALLBACK}",
-        client_secret=oidc.client_secret,
-        auth_method="client_secret_basic" if basic else "client_secret_post",
-        scopes=oidc.scopes,
-    )
+    return the_company(request)
 
 
 def _refused(request: AnyRequest, refusal: Refusal, next_path: str = "/") -> Response[str]:
@@ -64,30 +43,35 @@ def _refused(request: AnyRequest, refusal: Refusal, next_path: str = "/") -> Res
 @get("/sign-in/oidc", opt=OPEN, sync_to_thread=True)
 def begin_company_sign_in(request: AnyRequest) -> Response[Any]:
     """To the provider. The browser keeps a secret by which it is known when it comes back."""
-    settings, oidc = _settings(request)
+    company, engine = _company(request), request.app.state.engine
     next_path = local_path(request.query_params.get("next"))
+    with transaction(engine) as session:
+        signed = identity.ask_again(session, token_of(request))
     try:
-        provider, _ = _providers(request).get_now(oidc.issuer)
-        begun = begin(provider, _client(settings, oidc, provider))
+        # Nobody who works here is sent to a provider that is away.
+        provider = company.provider_now() if signed else company.provider()[0]
+        begun = begin(provider, company.client(provider), login_hint=signed.staff.email if signed else None)
     except Refusal as refusal:
+        if signed:
+            log.warning("staff_oidc_away", code=refusal.code, reason=str(refusal))
+            return go(next_path)
         return _refused(request, refusal, next_path)
-    with transaction(request.app.state.engine) as session:
+    with transaction(engine) as session:
         secret = identity.begin_flow(session, begun, next_path, client_of(request))
     if isinstance(secret, Refusal):
-        return _refused(request, secret, next_path)
+        return go(next_path) if signed else _refused(request, secret, next_path)
     cookie = session_cookie(request.scope["scheme"], FLOW, secret, max_age=FLOW_SECONDS)
     return Redirect(begun.url, status_code=303, cookies=[cookie])
 
 
-def _claims(request: AnyRequest, begun: Begun) -> Claims:
-    settings, oidc = _settings(request)
-    providers = _providers(request)
-    provider, keys = providers.get_now(oidc.issuer)
+def _claims(request: AnyRequest, company: Company, begun: Begun) -> Claims:
+    provider, keys = company.provider()
+    oidc = company.oidc
     return finish_now(
-        providers.fetcher,
+        company.providers.fetcher,
         provider,
         keys,
-        _client(settings, oidc, provider),
+        company.client(provider),
         begun,
         query=dict(request.query_params),
         now=datetime.now(UTC),
@@ -98,19 +82,22 @@ def _claims(request: AnyRequest, begun: Begun) -> Claims:
 @get(CALLBACK, opt=OPEN, sync_to_thread=True)
 def finish_company_sign_in(request: AnyRequest) -> Response[Any]:
     """Back from the provider. Two transactions: none stays open while the provider is asked."""
-    _, oidc = _settings(request)
-    scheme, engine = request.scope["scheme"], request.app.state.engine
+    company = _company(request)
+    scheme, engine, token = request.scope["scheme"], request.app.state.engine, token_of(request)
     with transaction(engine) as session:
         secret = request.cookies.get(cookie_name(scheme, FLOW))
         flow = identity.take_flow(session, request.query_params.get("state"), secret)
     if isinstance(flow, Refusal):
         return _refused(request, flow)
     try:
-        claims = _claims(request, flow.begun)
+        claims = _claims(request, company, flow.begun)
     except Refusal as refusal:
+        if refusal.code == DENIED and token:
+            with transaction(engine) as session:
+                identity.leave(session, token)
         return _refused(request, refusal, flow.next_path)
     with transaction(engine) as session:
-        answer = identity.sign_in_by_claims(session, oidc, claims, client_of(request), replaces=token_of(request))
+        answer = identity.sign_in_by_claims(session, company.oidc, claims, client_of(request), replaces=token)
     if isinstance(answer, Refusal):
         return _refused(request, answer, flow.next_path)
     redirect = opened(request, answer, flow.next_path)

@@ -23,7 +23,7 @@ from kit.db import transaction, vault_of
 from kit.errors import Refusal, not_found
 from kit.interface import page
 from kit.interface.entries import Entries
-from kit.web import Csrf, client_ip, host_of, request_id
+from kit.web import Csrf, client_ip, host_of, request_id, wants_page
 
 AnyRequest = Request[Any, Any, Any]
 Connection = ASGIConnection[Any, Any, Any, Any]
@@ -52,6 +52,17 @@ def second_factor_needed() -> Refusal:
     return Refusal("second_factor_needed", "Please finish signing in first.", status=401)
 
 
+def company_asked_again() -> Refusal:
+    """The company's sign-in has vouched for this session long enough: its next page goes by there."""
+    return Refusal("company_asked_again", "The company's sign-in is asked again. Reload the page.", status=401)
+
+
+def is_visit(request: Connection) -> bool:
+    """Whether a person goes to a page in the browser: no form, no script, nothing that could be lost on a detour."""
+    fetched = request.headers.get("sec-fetch-mode", "navigate") != "navigate"
+    return isinstance(request, Request) and request.method == "GET" and not fetched and wants_page(request)
+
+
 @dataclass(frozen=True)
 class Requires:
     """Lets in staff who are fully signed in and whose role has the permission (any staff, where there is none).
@@ -68,6 +79,8 @@ class Requires:
             raise sign_in_needed()
         if not signed.full:
             raise second_factor_needed()
+        if identity.is_due(signed) and connection.app.state.settings.staff_oidc and is_visit(connection):
+            raise company_asked_again()
         if self.permission is not None and not allows(signed.staff.role, self.permission):
             raise not_found()
         connection.scope["state"][WHO] = signed
@@ -119,6 +132,7 @@ class Desk:
             cookies=self.cookies,
             csrf=csrf.token(self.request),
             me=self.staff,
+            vouched=self.signed.vouched,
             may=self.may,
             environment=environment_of(self.request),
             done=self.request.query_params.get("done", ""),

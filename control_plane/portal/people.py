@@ -1,4 +1,7 @@
-"""The provider's own people: who may sign in, as what; added, reset when a device was lost, disabled."""
+"""The provider's own people: who may sign in, as what; added, reset when a device was lost, disabled.
+
+Where the company's sign-in is the only one, no password is drawn: nobody could use it.
+"""
 
 from typing import Any
 from uuid import UUID
@@ -12,6 +15,7 @@ from control_plane import identity
 from control_plane.identity import Permission, Role
 from control_plane.portal.desk import Desk, go, requires
 from control_plane.portal.once import show_once, shown_once
+from control_plane.portal.sign_in import passwords_taken
 from kit.db import vault_of
 from kit.errors import Refusal, Refusals
 from kit.interface import Form, field_errors, locale_of
@@ -24,16 +28,27 @@ KEPT = "portal-password"
 def _list(desk: Desk, *, form: Form | None = None) -> Response[str]:
     shown = shown_once(desk, KEPT)
     members = identity.staff_members(desk.session)
+    passwords = passwords_taken(desk.request)
+    equipped = identity.has_second_factor if passwords else identity.passkeys
     return desk.show(
         "portal/people.html",
         status=422 if form else 200,
         members=members,
-        equipped={one.id: identity.has_second_factor(desk.session, one) for one in members},
+        equipped={one.id: bool(equipped(desk.session, one)) for one in members},
+        passwords=passwords,
         linked=identity.linked_staff(desk.session),
         roles=list(Role),
         form=form or Form(),
         shown=shown,
     )
+
+
+def _drawn(desk: Desk) -> str | None:
+    return identity.draw_password() if passwords_taken(desk.request) else None
+
+
+def _shown(desk: Desk, password: str | None, done: str) -> Redirect:
+    return show_once(desk, KEPT, password, "/staff") if password else go("/staff", done)
 
 
 @get("/staff", guards=OPERATORS, sync_to_thread=True)
@@ -45,7 +60,7 @@ def list_staff(desk: NamedDependency[Desk]) -> Response[str]:
 @post("/staff", guards=OPERATORS, sync_to_thread=True)
 def add_staff(desk: NamedDependency[Desk], entries: NamedDependency[Entries]) -> Response[Any]:
     """Somebody new, with a drawn password; they set up their second factor at their first sign-in."""
-    password = identity.draw_password()
+    password = _drawn(desk)
     try:
         with desk.session.begin_nested():
             identity.create_staff(
@@ -60,7 +75,7 @@ def add_staff(desk: NamedDependency[Desk], entries: NamedDependency[Entries]) ->
             )
     except (Refusal, Refusals) as wrong:
         return _list(desk, form=Form(entries.values(), field_errors(wrong, locale_of(desk.request, desk.staff.locale))))
-    return show_once(desk, KEPT, password, "/staff")
+    return _shown(desk, password, "added")
 
 
 def _not_oneself(desk: Desk, staff_id: UUID) -> None:
@@ -71,11 +86,11 @@ def _not_oneself(desk: Desk, staff_id: UUID) -> None:
 
 @post("/staff/{staff_id:uuid}/reset", guards=OPERATORS, sync_to_thread=True)
 def reset_staff(desk: NamedDependency[Desk], staff_id: FromPath[UUID]) -> Redirect:
-    """A device was lost: a drawn password, no factor, no session; they enrol anew."""
+    """A device was lost: a drawn password, no factor, no link, no session; they enrol anew."""
     _not_oneself(desk, staff_id)
-    password = identity.draw_password()
+    password = _drawn(desk)
     identity.reset_staff(desk.session, staff_id, password, actor=desk.actor)
-    return show_once(desk, KEPT, password, "/staff")
+    return _shown(desk, password, "reset")
 
 
 @post("/staff/{staff_id:uuid}/disable", guards=OPERATORS, sync_to_thread=True)

@@ -22,6 +22,7 @@ from control_plane.portal import (
     organisation,
     people,
     sign_in,
+    signing_out,
     storage_looks,
     storing,
     support,
@@ -36,6 +37,7 @@ from kit.web import exception_handlers, provide_session, wants_page
 ROOMS = (
     sign_in,
     company_sign_in,
+    signing_out,
     home,
     finding,
     ordering,
@@ -52,6 +54,7 @@ ROOMS = (
     people,
     account,
 )
+DOORS = {"second_factor_needed": "/sign-in/next", "company_asked_again": "/sign-in/oidc"}
 _answer: Any = exception_handlers(error_page)[Refusal]
 
 
@@ -59,7 +62,7 @@ def to_the_door(request: AnyRequest, refusal: Refusal) -> Response[Any]:
     """Who is not signed in is sent to the door and, from there, back; everything else is answered as usual."""
     if refusal.status != 401 or not wants_page(request):
         return _answer(request, refusal)  # type: ignore[no-any-return]
-    door = "/sign-in/next" if refusal.code == "second_factor_needed" else "/sign-in"
+    door = DOORS.get(refusal.code, "/sign-in")
     if request.method != "GET":
         return Redirect(door, status_code=303)
     here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
@@ -83,5 +86,11 @@ controllers = [
         },
         exception_handlers={Refusal: to_the_door},
         include_in_schema=False,
-    )
+    ),
+    Router(
+        path="/",
+        route_handlers=signing_out.foreign,
+        dependencies={"entries": Provide(provide_entries)},
+        include_in_schema=False,
+    ),
 ]

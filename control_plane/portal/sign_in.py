@@ -1,4 +1,4 @@
-"""The portal's door: password and second factor, or a passkey; setting up the first second factor; signing out."""
+"""The portal's door: password and second factor, or a passkey; setting up the first second factor."""
 
 from typing import Any
 from urllib.parse import quote
@@ -50,6 +50,12 @@ def passwords_taken(request: AnyRequest) -> bool:
     return oidc is None or not oidc.only
 
 
+def passwords_refused(field: str) -> Refusal:
+    """Where they are not taken."""
+    message = "Passwords are not taken here. Use the company's sign-in or a passkey."
+    return Refusal("passwords_refused", message, field=field)
+
+
 def door(request: AnyRequest, template: str, *, refusal: Refusal | None = None, **context: Any) -> Response[str]:
     """A page of the door; a refusal shows beside its field."""
     form = Form(context.pop("entered", {}), field_errors(refusal, locale_of(request)) if refusal else {})
@@ -96,8 +102,7 @@ def sign_in(request: AnyRequest, session: NamedDependency[Session], entries: Nam
     """The password. Right or wrong, the answer takes as long."""
     require_secure(request.scope["scheme"], host_of(request.scope) or "")
     if not passwords_taken(request):
-        message = "Passwords are not taken here. Use the company's sign-in or a passkey."
-        return door(request, "portal/sign_in.html", refusal=Refusal("passwords_refused", message, field="company"))
+        return door(request, "portal/sign_in.html", refusal=passwords_refused("company"))
     email = entries.text("email")
     answer = identity.sign_in_by_password(
         session, email, entries.secret("password"), client_of(request), replaces=token_of(request)
@@ -237,15 +242,6 @@ def _gone(scheme: str) -> Cookie:
     return clear_cookie(scheme, CEREMONY)
 
 
-@post("/sign-out", opt=OPEN, sync_to_thread=True)
-def sign_out(request: AnyRequest, session: NamedDependency[Session]) -> Redirect:
-    """This session is over, here and in the database."""
-    token = token_of(request)
-    if token:
-        identity.end_session(session, token)
-    return go("/sign-in", cookies=[clear_cookie(request.scope["scheme"], "portal")])
-
-
 handlers = [
     show_sign_in,
     sign_in,
@@ -256,5 +252,4 @@ handlers = [
     set_up_passkey,
     passkey_options,
     sign_in_by_passkey,
-    sign_out,
 ]

@@ -49,6 +49,7 @@ class Sealed:
 SEALED = (
     Sealed("audit_key", ("one",), "key_sealed", "audit-key"),
     Sealed("staff", ("id",), "totp_sealed", "staff-totp:{id}"),
+    Sealed("staff_session", ("token_hash", "staff_id"), "id_token_sealed", "staff-id-token:{staff_id}"),
     Sealed("cell", ("name",), "key_sealed", "cell-key:{name}"),
     Sealed("cell", ("name",), "store", "store-admin:{name}", path=("admin_secret_sealed",)),
     Sealed("cell", ("name",), "store", "store-mirror:{name}", path=("mirror", "secret_sealed")),

@@ -18,10 +18,12 @@ from sqlalchemy.orm import Session
 
 from control_plane import audit, catalogue, identity, placement, sealing, storage
 from control_plane.audit import SYSTEM
+from control_plane.identity import Staff, StaffSession
 from control_plane.identity.organisation_models import Connection, ConnectionKey, SignInRules
 from control_plane.operator_api.idempotency import Once
 from control_plane.placement.models import CellDatabase
 from control_plane.sealing import SEALED
+from kit.credentials import token_hash
 from kit.db import open_engine, transaction
 from kit.errors import Unavailable
 from kit.ids import new_id
@@ -45,9 +47,10 @@ def furnish(engine: Engine, vault: Vault) -> UUID:
     organisation = new_id()
     with transaction(engine) as session:
         catalogue.seed(session)
-        identity.create_staff(
+        ines = identity.create_staff(
             session, vault, "ines@parvis.example", "Inès", "support", "tondeuse nuage bleu 41", totp_secret=TOTP
         )
+        vouched_for(session, vault, ines)
         store = {
             "kind": "ceph",
             "admin_key_id": "ADMIN",
@@ -68,6 +71,13 @@ def furnish(engine: Engine, vault: Vault) -> UUID:
         storage.keyring(session, vault, organisation, tenant=True)
         sign_in(session, vault, organisation)
     return organisation
+
+
+def vouched_for(session: Session, vault: Vault, staff: Staff) -> None:
+    """A session that an OpenID Connect vouches for."""
+    found = identity.complete(session, staff, identity.Client(), "oidc", replaces=None)
+    row = session.get_one(StaffSession, token_hash(found.token))
+    row.id_token_sealed = vault.seal("of the session", f"staff-id-token:{staff.id}")
 
 
 def sign_in(session: Session, vault: Vault, organisation: UUID) -> None:
@@ -108,6 +118,9 @@ def everything(engine: Engine, vault: Vault, organisation: UUID) -> dict[str, ob
         assert staff is not None
         ring = storage.keyring(session, vault, organisation, tenant=True)
         return {
+            "session": vault.open(
+                identity.sessions(session, staff)[0].id_token_sealed or "", f"staff-id-token:{staff.id}"
+            ),
             "totp": vault.open(staff.totp_sealed or "", f"staff-totp:{staff.id}"),
             "store": vault.open(cell.store["admin_secret_sealed"], placement.admin_purpose("local")),
             "mirror": vault.open(cell.store["mirror"]["secret_sealed"], placement.mirror_purpose("local")),
@@ -174,7 +187,7 @@ def test_the_status_counts_by_key_and_what_only_derives(engine: Engine, vault: V
     assert lines["staff.totp_sealed"].by_key == {OLD.key_id: 1}
     assert (lines["cell.key_sealed"].derived, lines["store_key.secret_sealed"].derived) == (1, 1)
     assert (found.sealed, found.lost) == (0, 0)
-    assert found.left == sum(sum(line.by_key.values()) + line.derived for line in found.lines) == 12
+    assert found.left == sum(sum(line.by_key.values()) + line.derived for line in found.lines) == 13
 
 
 def test_what_cannot_be_opened_is_told_and_stops_nothing(engine: Engine, vault: Vault) -> None:
@@ -258,6 +271,7 @@ SEALERS = {
     "identity/publishing.py": 2,  # the tenant record, by the cell's key
     "identity/staff_links.py": 1,  # a sign-in under way, for minutes
     "identity/staff.py": 1,  # staff.totp_sealed
+    "identity/vouching.py": 1,  # staff_session.id_token_sealed
     "operator_api/idempotency.py": 1,  # idempotency_key.body
     "placement/databases.py": 2,  # cell_database
     "placement/stores.py": 3,  # cell.store, cell.key_sealed

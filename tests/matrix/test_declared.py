@@ -15,7 +15,8 @@ OPEN = {
         *("GET /sign-in", "POST /sign-in", "POST /sign-in/code", "GET /sign-in/next", "POST /sign-in/passkey"),
         *("POST /sign-in/passkey/options", "POST /sign-in/set-up/codes", "POST /sign-in/set-up/passkey"),
         *("POST /sign-in/set-up/passkey/options", "POST /sign-out", "GET /api/v1/openapi.json"),
-        *("GET /sign-in/oidc", "GET /sign-in/oidc/callback", "GET /healthz", "GET /readyz", "MOUNT /static"),
+        *("GET /sign-in/oidc", "GET /sign-in/oidc/callback", "POST /sign-in/oidc/logout", "GET /signed-out"),
+        *("GET /healthz", "GET /readyz", "MOUNT /static"),
     },
 }
 

@@ -9,7 +9,7 @@ from litestar.datastructures import State
 from litestar.testing import TestClient
 
 from control_plane.identity import Permission, Role, allows
-from control_plane.portal import controllers
+from control_plane.portal import controllers, signing_out
 from control_plane.portal.desk import Requires
 from control_plane.portal.routing import ROOMS
 from tests.world.house import House
@@ -31,6 +31,8 @@ DECLARED: dict[str, object] = {
     "POST /sign-in/set-up/passkey": DOOR,
     "POST /sign-in/set-up/passkey/options": DOOR,
     "POST /sign-out": DOOR,
+    "GET /signed-out": DOOR,
+    "POST /sign-in/oidc/logout": DOOR,
     "GET /": ANY,
     "GET /account": ANY,
     "GET /account/codes": ANY,
@@ -113,7 +115,8 @@ def guarded(handlers: list[object]) -> dict[str, object]:
 
 
 def test_every_route_is_declared_with_its_permission() -> None:
-    assert guarded([handler for room in ROOMS for handler in room.handlers]) == DECLARED
+    rooms = [handler for room in ROOMS for handler in room.handlers]
+    assert guarded([*rooms, *signing_out.foreign]) == DECLARED
 
 
 def test_a_route_whose_guard_was_forgotten_is_seen() -> None:
