@@ -14,8 +14,9 @@ from control_plane.identity import changing, policies
 from control_plane.identity.organisation_models import Connection
 from control_plane.identity.publishing import proven_names
 from kit.errors import Refusal, Refusals
+from tenant_app.contract import TRIAL
 
-GRACE = timedelta(hours=1)
+GRACE = TRIAL
 RECENT = timedelta(hours=24)
 ORDER = ("draft", "tested", "pilot", "enforced")
 

@@ -13,7 +13,7 @@ from kit.credentials import cookie_name
 from kit.errors import Refusal, not_found
 from kit.web import Csrf, client_ip
 from kit.web.csrf import SAFE
-from tenant_app.accounts import credentials, policies, sessions, support, support_views
+from tenant_app.accounts import credentials, policies, sessions, support, support_views, trials
 from tenant_app.interface import Role, Viewer
 from tenant_app.tenancy import Connection, TenantRecord, pool, read_only_refusal, tenant
 
@@ -73,7 +73,17 @@ async def connection(request: AnyRequest) -> AsyncIterator[tuple[TenantRecord, C
     """A transaction in the tenant of this request's host, before anybody is known; signing in works in read-only."""
     record = tenant(request)
     async with pool(request).transaction(record, read_only=False) as conn:
+        await trials.learn(conn, record)
         yield record, conn
+
+
+async def settled(request: AnyRequest) -> TenantRecord:
+    """The record of this request's host, for who asks its policies without a transaction."""
+    record = tenant(request)
+    if trials.undecided(record):
+        async with connection(request):
+            pass
+    return record
 
 
 @asynccontextmanager
@@ -101,6 +111,7 @@ async def _desk(request: AnyRequest) -> AsyncIterator[Desk]:
     # In a read-only workspace PostgreSQL itself refuses writes, but for what goes on even then.
     closed = None if not request.route_handler.opt.get("always") else False
     async with pool(request).transaction(record, read_only=closed) as conn:
+        await trials.learn(conn, record)
         viewer = await sessions.authenticate(conn, token, touch=record.state == "live")
         if viewer is not None and viewer.purpose == sessions.SUPPORT:
             viewer = await support.let_in(request, record, conn, viewer)

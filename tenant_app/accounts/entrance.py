@@ -10,7 +10,7 @@ from litestar.params import FromPath, FromQuery
 from kit.errors import Refusal, Refusals, not_found
 from kit.web import client_ip
 from tenant_app.accounts import factors, passwords, people, sessions, support
-from tenant_app.accounts.desk import connection, token_of
+from tenant_app.accounts.desk import connection, settled, token_of
 from tenant_app.accounts.doorway import (
     AnyRequest,
     Room,
@@ -106,6 +106,7 @@ class Entrance(Room):
     @get("/sign-in")
     async def sign_in_page(self, request: AnyRequest, next: FromQuery[str] = "/") -> Response[Any]:  # noqa: A002 - the address says so
         """The door."""
+        await settled(request)
         return door_page(request, way_on(next))
 
     @get("/sign-in/with/{connection_id:uuid}")
@@ -116,7 +117,7 @@ class Entrance(Room):
         next: FromQuery[str] = "/",  # noqa: A002 - the address says so
     ) -> Response[Any]:
         """On to the identity provider: a page in between, since a form's answer may not lead to another host."""
-        found = {one.id: one for one in offered(tenant(request))}.get(connection_id)
+        found = {one.id: one for one in offered(await settled(request))}.get(connection_id)
         if found is None:
             raise not_found()
         return outside(request, "accounts/sso_with.html", provider=found, to=way_on(next))
@@ -126,7 +127,7 @@ class Entrance(Room):
         """E-mail and password."""
         sent = await fields(request)
         to = way_on(sent.get("next", "/"))
-        provider = enforcing(tenant(request), sent.get("email", ""))
+        provider = enforcing(await settled(request), sent.get("email", ""))
         if provider is not None and not sent.get("password"):
             return to_provider(provider, to)
         try:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from uuid import UUID
 
 from kit.errors import Refusal
+from tenant_app.accounts import trials
 from tenant_app.accounts.sessions import STRONG, Way
 from tenant_app.contract import SignInConnection, Stage
 from tenant_app.interface import Viewer
@@ -25,9 +26,8 @@ def domain_of(email: str) -> str:
 
 def stage_of(connection: SignInConnection, now: datetime | None = None) -> Stage:
     """Its stage now: enforcement that no administrator came in by reverts by itself."""
-    moment = now or datetime.now(UTC)
-    reverted = connection.reverts_at is not None and connection.reverts_at <= moment
-    return "pilot" if connection.stage == "enforced" and reverted else connection.stage
+    reverted = trials.reverted(connection, now or datetime.now(UTC))
+    return "pilot" if reverted else connection.stage
 
 
 def connection_of(record: TenantRecord, of: UUID) -> SignInConnection | None:

@@ -20,6 +20,7 @@ from kit.openid import Begun, Providers, begin, finish
 from kit.web import client_ip
 from tenant_app.accounts import attempts, policies, sso_flow, sso_openid, sso_saml
 from tenant_app.accounts.desk import connection as transaction
+from tenant_app.accounts.desk import settled
 from tenant_app.accounts.doorway import AnyRequest, origin, outside, way_on
 from tenant_app.accounts.sso_arrival import (
     Back,
@@ -104,6 +105,7 @@ class SingleSignOn(Controller):
         again: FromQuery[str] = "",
     ) -> Response[Any]:
         """On to the provider."""
+        await settled(request)
         connection = connection_named(request, connection_id)
         trail = Trail(connection.id, test=_require_open(connection, test))
         await _require_few(request)

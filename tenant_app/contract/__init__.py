@@ -3,6 +3,7 @@
 from tenant_app.contract.database import CellDatabase
 from tenant_app.contract.history import EVENT_DAYS, TRACE_DAYS, HistoryFilter, ScimEvent
 from tenant_app.contract.identity import (
+    TRIAL,
     ConnectionKind,
     Identity,
     MemberRole,
@@ -37,6 +38,7 @@ __all__ = [
     "EVENT_DAYS",
     "SSO_ADMIN",
     "TRACE_DAYS",
+    "TRIAL",
     "CellDatabase",
     "Check",
     "ConnectionKind",

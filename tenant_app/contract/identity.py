@@ -4,7 +4,7 @@ It is part of the tenant record: everybody signs in while the control plane is a
 cell; the key of a test run and SCIM tokens are hashes.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
@@ -15,6 +15,9 @@ from tenant_app.contract.values import Value
 ConnectionKind = Literal["saml", "oidc"]
 Stage = Literal["draft", "tested", "pilot", "enforced"]
 MemberRole = Literal["guest", "member", "administrator"]
+
+# Enforcement reverts so long after it began, unless an administrator has come in by it.
+TRIAL = timedelta(hours=1)
 
 
 class SignInConnection(Value, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ from kit.vault import Vault
 from tenant_app.contract import Identity, SignInConnection, TenantRecord, seal_purpose
 from tests.saml.forge import build, encode
 from tests.saml.said import Said, Signer, our_key, signer
-from tests.workspace.houses import CELL_KEY, House, Person
+from tests.workspace.houses import CELL_KEY, PASSWORD, House, Person
 
 DOMAIN = "acme.test"
 
@@ -182,6 +182,11 @@ def asks_out(
     )
     assert isinstance(asked, saml.Redirect)
     return asked.url.removeprefix(house.url(record))
+
+
+def by_password(person: Person, email: str) -> httpx.Response:
+    """At the door, with the password that everybody has in these tests."""
+    return person.http.post("/sign-in", data={"email": email, "password": PASSWORD})
 
 
 def signed_in(person: Person) -> bool:

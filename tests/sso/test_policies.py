@@ -9,18 +9,14 @@ import pytest
 
 from kit.vault import Vault
 from tenant_app.contract import Identity, SignInPolicy, TenantRecord
-from tests.sso.providers import DOMAIN, Paper, paper, sign_in, signed_in
-from tests.workspace.houses import CELL_KEY, CSRF, PASSWORD, House, Person
+from tests.sso.providers import DOMAIN, Paper, by_password, paper, sign_in, signed_in
+from tests.workspace.houses import CELL_KEY, CSRF, House
 
 ELSEWHERE = ("198.51.100.0/24",)
 
 
 def policy(**fields: Any) -> Identity:
     return Identity(policy=SignInPolicy(**fields))
-
-
-def by_password(person: Person, email: str) -> Any:
-    return person.http.post("/sign-in", data={"email": email, "password": PASSWORD})
 
 
 def with_codes(house: House, record: TenantRecord) -> str:
