@@ -1,13 +1,15 @@
 """Whole SAML responses, good and bad."""
 
 import base64
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from lxml import etree
 
-from kit.saml import IdentityProvider, ServiceProvider
+from kit.checking import Check
+from kit.saml import Assertion, IdentityProvider, ServiceProvider, check_response
 from tests.saml.marks import PLAIN, Sealing, Style, encrypted_xml, sign
 from tests.saml.said import NS, REQUEST, Said, Signer, idp, signer, sp
 
@@ -60,3 +62,15 @@ class Given:
     allow_unsolicited: bool = False
     idp: IdentityProvider = field(default_factory=idp)
     sp: ServiceProvider = field(default_factory=sp)
+
+
+def checked(given: Given, trail: list[Check] | None = None) -> Assertion:
+    return check_response(
+        given.sp,
+        given.idp,
+        given.encoded,
+        request_id=given.request_id,
+        allow_unsolicited=given.allow_unsolicited,
+        now=dt.datetime.now(dt.UTC),
+        trail=trail,
+    )

@@ -40,6 +40,19 @@ class Style:
 PLAIN = Style()
 
 
+class Witness:
+    """Whoever wants to know what was signed, and what was encrypted into which text."""
+
+    def signed(self, by: Signer, content: bytes, value: str) -> None:
+        """`by` signed these canonical bytes with this SignatureValue."""
+
+    def sealed(self, text: str, plain: bytes) -> None:
+        """This CipherValue holds these bytes."""
+
+
+WITNESSES: list[Witness] = []
+
+
 def canonical(element: Any, *, exclusive: bool = True, prefixes: str | None = None) -> bytes:
     alone = etree.fromstring(etree.tostring(element, with_tail=False))
     kept = prefixes.split() if prefixes else None
@@ -57,8 +70,10 @@ def sign(element: Any, by: Signer, style: Style = PLAIN, position: int = 1) -> A
     )
     element.insert(position, signature)
     info = signature.find("ds:SignedInfo", NS)
-    value = _value(canonical(info, exclusive=style.frame == EXCLUSIVE), by, style)
-    signature.find("ds:SignatureValue", NS).text = base64.b64encode(value).decode()
+    value = base64.b64encode(_value(canonical(info, exclusive=style.frame == EXCLUSIVE), by, style)).decode()
+    signature.find("ds:SignatureValue", NS).text = value
+    for witness in WITNESSES:
+        witness.signed(by, content, value)
     return signature
 
 
@@ -121,6 +136,8 @@ def encrypted_xml(plain: bytes, how: Sealing) -> str:
     bits = int("".join(c for c in how.cipher.rpartition("#")[2] if c.isdigit()) or 128)
     secret = os.urandom(24 if "tripledes" in how.cipher else bits // 8)
     content = base64.b64encode(how.change(_encrypted(how.plain(plain), secret, how.cipher))).decode()
+    for witness in WITNESSES:
+        witness.sealed(content, how.plain(plain))
     public = signer(how.to).key.public_key()
     if how.wrap.endswith("rsa-1_5"):
         wrapped = public.encrypt(secret, rsa_padding.PKCS1v15())

@@ -3,7 +3,7 @@
 import base64
 import datetime as dt
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +33,27 @@ REQUEST = "_request0123456789"
 ALICE, MALLORY = "alice", "mallory"
 
 
+def fresh_key(name: str) -> Any:
+    """Names with "ec" have a key on a curve."""
+    if name.startswith("ec"):
+        return ec.generate_private_key(ec.SECP256R1())
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+@dataclass
+class Play:
+    """What differs from run to run; the fuzzer fixes it, so that what it keeps means the same tomorrow."""
+
+    key: Callable[[str], Any] = fresh_key
+    moment: dt.datetime | None = None
+
+    def now(self) -> dt.datetime:
+        return self.moment or dt.datetime.now(dt.UTC)
+
+
+PLAY = Play()
+
+
 @dataclass(frozen=True)
 class Signer:
     """A key with its certificate, ours or a stranger's."""
@@ -60,7 +81,7 @@ class Signer:
 
 def make_signer(name: str, key: Any, begins: int = -1, ends: int = 365) -> Signer:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = dt.datetime.now(dt.UTC)
+    now = PLAY.now()
     built = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -75,10 +96,8 @@ def make_signer(name: str, key: Any, begins: int = -1, ends: int = 365) -> Signe
 
 @functools.cache
 def signer(name: str = "provider", *, begins: int = -1, ends: int = 365) -> Signer:
-    """The same name is the same key, once made. Names with "ec" have a key on a curve."""
-    if name.startswith("ec"):
-        return make_signer(name, ec.generate_private_key(ec.SECP256R1()), begins, ends)
-    return make_signer(name, rsa.generate_private_key(public_exponent=65537, key_size=2048), begins, ends)
+    """The same name is the same key, once made."""
+    return make_signer(name, PLAY.key(name), begins, ends)
 
 
 @functools.cache
@@ -97,7 +116,7 @@ def idp(*signers: Signer) -> IdentityProvider:
 
 
 def at(minutes: float = 0) -> str:
-    moment = dt.datetime.now(dt.UTC) + dt.timedelta(minutes=minutes)
+    moment = PLAY.now() + dt.timedelta(minutes=minutes)
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -12,10 +12,9 @@ from lxml import etree
 from kit.errors import Refusal
 from kit.saml.documents import LARGEST
 from tests.saml import documents, forgeries
-from tests.saml.forge import Given, build, encode
+from tests.saml.forge import Given, build, checked, encode
 from tests.saml.marks import Sealing, Style
 from tests.saml.said import DS, ENVELOPED, EXCLUSIVE, INCLUSIVE, P, Said
-from tests.saml.test_hostile import checked
 
 MOST_MS = 50
 DEEP = (

@@ -1,32 +1,18 @@
 """Every hostile response is refused, and by the check that is there for it."""
 
 import contextlib
-import datetime as dt
 
 import pytest
 
 from kit.checking import Check
 from kit.errors import Refusal
-from kit.saml import Assertion, check_response
 from kit.saml.words import WORDS
 from tests.saml.corpus import corpus
-from tests.saml.forge import Given
+from tests.saml.forge import checked
 from tests.saml.hostile import Hostile
 from tests.saml.naive import naive_subject
 
 CORPUS = corpus()
-
-
-def checked(given: Given, trail: list[Check] | None = None) -> Assertion:
-    return check_response(
-        given.sp,
-        given.idp,
-        given.encoded,
-        request_id=given.request_id,
-        allow_unsolicited=given.allow_unsolicited,
-        now=dt.datetime.now(dt.UTC),
-        trail=trail,
-    )
 
 
 @pytest.mark.parametrize("case", CORPUS, ids=lambda case: case.title)

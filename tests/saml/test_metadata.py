@@ -18,34 +18,8 @@ from kit.errors import Refusal
 from kit.interface.i18n import translator
 from kit.saml import IdentityProvider, Key, fingerprint, metadata_of, read_certificate, read_metadata
 from kit.saml.words import WORDS
-from tests.saml.said import DS, OURS, P, Signer, make_signer, our_key, signer, sp
-
-MD = "urn:oasis:names:tc:SAML:2.0:metadata"
-BINDINGS = "urn:oasis:names:tc:SAML:2.0:bindings:"
-
-
-def key_xml(certificate: str, use: str | None = "signing") -> str:
-    told = "" if use is None else f' use="{use}"'
-    return (
-        f'<KeyDescriptor{told}><ds:KeyInfo xmlns:ds="{DS}"><ds:X509Data><ds:X509Certificate>{certificate}'
-        "</ds:X509Certificate></ds:X509Data></ds:KeyInfo></KeyDescriptor>"
-    )
-
-
-def place(name: str, binding: str, url: str) -> str:
-    return f'<{name} Binding="{BINDINGS}{binding}" Location="{url}"/>'
-
-
-def entity(**given: Any) -> bytes:
-    """A provider's metadata; `keys`, `places`, `head`, `role`, `entity_id` and `protocols` may be told otherwise."""
-    keys = given.get("keys", key_xml(signer().base64))
-    sso = place("SingleSignOnService", "HTTP-Redirect", "https://idp.acme.test/sso")
-    role, head = given.get("role", "IDPSSODescriptor"), given.get("head", "")
-    return (
-        f'<EntityDescriptor xmlns="{MD}" entityID="{given.get("entity_id", "https://idp.acme.test/")}"{head}>'
-        f'<{role} protocolSupportEnumeration="{given.get("protocols", P)}">{keys}{given.get("places", sso)}</{role}>'
-        "</EntityDescriptor>"
-    ).encode()
+from tests.saml.entities import MD, entity, key_xml, place
+from tests.saml.said import DS, OURS, Signer, make_signer, our_key, signer, sp
 
 
 def test_a_provider_is_read() -> None:

@@ -1,0 +1,57 @@
+"""The fuzzer (atheris, which is libFuzzer) on the entry point of SAML, and on checkers with a flaw that it must find.
+
+FUZZ_MINUTES says for how long (10 unless told otherwise), FUZZ_CORPUS a folder where what it learned is kept for the
+next run. What it finds stands in the message, and becomes a case of one of the families in tests/saml/corpus.
+"""
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.saml.careless import CARELESS
+
+ROOT = Path(__file__).resolve().parents[2]
+MINUTES = float(os.environ.get("FUZZ_MINUTES", "10"))
+SPARE = 600
+MISSING = (
+    "NOT TESTED: no fuzzer looked at SAML, because atheris is not installed. `make soak` installs it where it "
+    "has a wheel: Linux on x86_64 with CPython 3.11 to 3.13."
+)
+FOUND = 77
+pytestmark = [
+    pytest.mark.soak,
+    pytest.mark.timeout(MINUTES * 60 + SPARE),
+    pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason=MISSING),
+]
+
+
+def fuzz(folder: Path, *given: str) -> "subprocess.CompletedProcess[str]":
+    """Let it look; it ends at the first finding, which it leaves in `folder`."""
+    kept = Path(os.environ.get("FUZZ_CORPUS", folder / "kept")) if not given else folder / "kept"
+    kept.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "tests.saml.fuzz", "--answers", str(folder / "answers"), *given, "--"]
+    command += [f"-max_total_time={MINUTES * 60:.0f}", f"-artifact_prefix={folder}/", str(kept)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, errors="replace", check=False)
+
+
+def test_the_fuzzer_finds_nothing(tmp_path: Path) -> None:
+    done = fuzz(tmp_path)
+    assert done.returncode == 0, done.stderr[-5000:]
+    answers = (tmp_path / "answers").read_text()
+    print(re.findall(r"cov: \d+ ft: \d+ corp: \S+", done.stderr)[-1], re.findall(r"Done \d+ runs.*", done.stderr)[-1])
+    print(answers)
+    assert "admitted" in answers
+
+
+@pytest.mark.parametrize("flaw", CARELESS)
+def test_the_fuzzer_finds_a_flaw_from_valid_responses_alone(flaw: str, tmp_path: Path) -> None:
+    """The control: without a look at our own hostile ones, it finds what a careless checker does."""
+    done = fuzz(tmp_path, "--valid-only", "--core", flaw)
+    assert done.returncode == FOUND, done.stderr[-5000:]
+    assert "Finding" in done.stdout + done.stderr
+    assert list(tmp_path.glob("crash-*"))
