@@ -1,5 +1,6 @@
 """One connection: its stage, its test, what is to be copied there, what we know of the other side."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +9,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from control_plane import identity
+from control_plane.console import conflicts
+from control_plane.console.conflicts import Theirs
 from control_plane.console.connections import READERS, WRITERS
 from control_plane.console.desk import Desk, go
 from control_plane.console.traces import run_of
@@ -51,6 +54,7 @@ def shown(one: ConnectionView) -> dict[str, str]:
     scopes = " ".join(one.settings.get("scopes") or ())
     return {
         **kept,
+        conflicts.REVISION: str(one.revision),
         "scopes": scopes,
         "name": one.name,
         "metadata_url": one.metadata_url or "",
@@ -60,15 +64,20 @@ def shown(one: ConnectionView) -> dict[str, str]:
 
 
 def draw(
-    desk: Desk, one: ConnectionView, *, form: Form | None = None, wrong: dict[str, str] | None = None
+    desk: Desk,
+    one: ConnectionView,
+    *,
+    form: Form | None = None,
+    wrong: dict[str, str] | None = None,
+    theirs: Sequence[Theirs] | None = None,
 ) -> Response[str]:
-    """The page. `wrong` belongs to the stage or the test, `form` to what was entered."""
+    """The page. `wrong` belongs to the stage or the test, `form` to what was entered, `theirs` to who came first."""
     traces = identity.traces(desk.session, desk.organisation_id, one.id, limit=20)
     last = next((run_of(trace) for trace in traces if trace.purpose == "test"), None)
     following = NEXT.get(one.stage)
     return desk.show(
         "console/connection.html",
-        status=422 if form or wrong else 200,
+        status=412 if theirs is not None else 422 if form or wrong else 200,
         addresses=identity.addresses(desk.settings, desk.organisation, one),
         ours=OURS,
         uses=USES,
@@ -77,6 +86,7 @@ def draw(
         obstacles=_obstacles(desk, one, following),
         form=form or Form(shown(one)),
         wrong=wrong or {},
+        theirs=theirs,
         **common(one, "connection"),
     )
 
@@ -134,12 +144,12 @@ def _certificates(pasted: str) -> list[str]:
     return [f"{part.strip()}\n{END}" for part in pasted.split(END) if part.strip()]
 
 
-def _beside(desk: Desk, wrong: Refusal | Refusals, one: ConnectionView, way: str) -> dict[str, str]:
+def _beside(found: Mapping[str, str], one: ConnectionView, way: str) -> dict[str, str]:
     """Errors by the form's own fields: what has another name below, or none, stands where it was typed."""
     whole = {"url": "metadata_url", "xml": "metadata_xml", "fields": "certificates"}.get(way, "metadata_url")
     if one.kind == "oidc":
         whole = "issuer"
-    errors = {name.removeprefix("settings."): text for name, text in desk.errors(wrong).items()}
+    errors = {name.removeprefix("settings."): text for name, text in found.items()}
     known = {"name", "client_secret", "scopes", "certificates", "metadata_url", "metadata_xml"}
     return {name if name in known | {*SAML_FIELDS, *OIDC_FIELDS} else whole: text for name, text in errors.items()}
 
@@ -152,13 +162,14 @@ def change_connection(
     one = find(desk, connection_id)
     try:
         with desk.session.begin_nested():
-            identity.change_connection(
-                desk.session, desk.settings, desk.organisation_id, one.id, _change(entries, one), actor=desk.actor
-            )
+            change, seen = _change(entries, one), conflicts.seen(entries)
+            asked = (desk.session, desk.settings, desk.organisation_id, one.id, change)
+            identity.change_connection(*asked, actor=desk.actor, revision=seen)
     except (Refusal, Refusals) as wrong:
-        flags = {name: entries.text(name) for name in FLAGS}
-        errors = _beside(desk, wrong, one, entries.text("way", "url"))
-        return draw(desk, one, form=Form({**entries.values(), **flags}, errors))
+        form = conflicts.kept(desk, entries, wrong, **{name: entries.text(name) for name in FLAGS})
+        errors = _beside(form.errors, one, entries.text("way", "url"))
+        theirs = conflicts.theirs(desk, entries, wrong, "connection.", one.id)
+        return draw(desk, find(desk, one.id), form=Form(form.values, errors), theirs=theirs)
     return go(f"/sign-in/{one.id}#theirs", "saved")
 
 
@@ -209,10 +220,18 @@ def stage_connection(
         return draw(desk, one, wrong=desk.errors(Refusal("stage_unknown", "Choose one of the stages.")))
     try:
         with desk.session.begin_nested():
-            identity.stage_connection(desk.session, desk.organisation_id, one.id, stage, actor=desk.actor)
+            seen = conflicts.seen(entries)
+            identity.stage_connection(
+                desk.session, desk.organisation_id, one.id, stage, actor=desk.actor, revision=seen
+            )
     except (Refusal, Refusals) as wrong:
-        return draw(desk, one, wrong=desk.errors(wrong))
+        return _refused(desk, entries, wrong, one)
     return go(f"/sign-in/{one.id}", f"stage-{stage}")
+
+
+def _refused(desk: Desk, entries: Entries, wrong: Refusal | Refusals, one: ConnectionView) -> Response[str]:
+    theirs = conflicts.theirs(desk, entries, wrong, "connection.", one.id)
+    return draw(desk, find(desk, one.id), wrong=None if theirs is not None else desk.errors(wrong), theirs=theirs)
 
 
 @post("/sign-in/{connection_id:uuid}/removal", guards=WRITERS, sync_to_thread=True)
@@ -227,9 +246,10 @@ def remove_connection(
         return draw(desk, one, wrong=desk.errors(differs))
     try:
         with desk.session.begin_nested():
-            identity.remove_connection(desk.session, desk.organisation_id, one.id, actor=desk.actor)
+            seen = conflicts.seen(entries)
+            identity.remove_connection(desk.session, desk.organisation_id, one.id, actor=desk.actor, revision=seen)
     except (Refusal, Refusals) as wrong:
-        return draw(desk, one, wrong=desk.errors(wrong))
+        return _refused(desk, entries, wrong, one)
     return go("/sign-in", "connection-removed")
 
 

@@ -1,5 +1,6 @@
 """Whom a connection lets in and as what: domains, the pilot, attributes, groups that give roles, and a preview."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +9,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from control_plane import identity
+from control_plane.console import conflicts
+from control_plane.console.conflicts import Theirs
 from control_plane.console.connection import common, find
 from control_plane.console.connections import READERS, WRITERS
 from control_plane.console.desk import Desk, go
@@ -24,6 +27,7 @@ Rows = list[tuple[str, str]]
 
 def _shown(one: ConnectionView) -> dict[str, str]:
     return {
+        conflicts.REVISION: str(one.revision),
         "pilot": "\n".join(one.pilot),
         "otherwise": one.otherwise or "",
         "just_in_time": "1" if one.just_in_time else "",
@@ -32,14 +36,20 @@ def _shown(one: ConnectionView) -> dict[str, str]:
 
 
 def _draw(
-    desk: Desk, one: ConnectionView, *, form: Form | None = None, entries: Entries | None = None
+    desk: Desk,
+    one: ConnectionView,
+    *,
+    form: Form | None = None,
+    entries: Entries | None = None,
+    theirs: Sequence[Theirs] | None = None,
 ) -> Response[str]:
     chosen = entries.all("domains") if entries else list(one.domains)
     proven = [each.name for each in identity.domains(desk.session, desk.organisation_id) if each.proven]
     asked = desk.request.query_params.get("groups")
     return desk.show(
         "console/mapping.html",
-        status=422 if form else 200,
+        status=412 if theirs is not None else 422 if form else 200,
+        theirs=theirs,
         form=form or Form(_shown(one)),
         rows=_rows(entries) if entries else list(one.roles.items()),
         spare=SPARE,
@@ -96,12 +106,12 @@ def change_people(
             just_in_time=bool(entries.text("just_in_time")),
         )
         with desk.session.begin_nested():
-            identity.change_connection(
-                desk.session, desk.settings, desk.organisation_id, one.id, change, actor=desk.actor
-            )
+            asked = (desk.session, desk.settings, desk.organisation_id, one.id, change)
+            identity.change_connection(*asked, actor=desk.actor, revision=conflicts.seen(entries))
     except (Refusal, Refusals) as wrong:
-        kept = {**entries.values(), "just_in_time": entries.text("just_in_time")}
-        return _draw(desk, one, form=Form(kept, desk.errors(wrong)), entries=entries)
+        form = conflicts.kept(desk, entries, wrong, just_in_time=entries.text("just_in_time"))
+        theirs = conflicts.theirs(desk, entries, wrong, "connection.", one.id)
+        return _draw(desk, find(desk, one.id), form=form, entries=entries, theirs=theirs)
     return go(f"/sign-in/{one.id}/people", "saved")
 
 

@@ -1,5 +1,6 @@
 """The rules of sign-in: how long sessions last, the second factor, from where, and who comes in whatever happens."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -9,6 +10,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from control_plane import identity
+from control_plane.console import conflicts
+from control_plane.console.conflicts import Theirs
 from control_plane.console.desk import Desk, go, requires
 from control_plane.console.permissions import Permission
 from control_plane.console.sessions import ADMINISTRATORS
@@ -47,6 +50,7 @@ def keepers(desk: Desk, rules: PolicyView) -> list[Keeper]:
 
 def _shown(rules: PolicyView) -> dict[str, str]:
     return {
+        conflicts.REVISION: str(rules.revision),
         "session_seconds": str(rules.session_seconds or ""),
         "idle_seconds": str(rules.idle_seconds or ""),
         "second_factor": "1" if rules.second_factor else "",
@@ -54,13 +58,16 @@ def _shown(rules: PolicyView) -> dict[str, str]:
     }
 
 
-def _page(desk: Desk, *, form: Form | None = None, keeping: Form | None = None) -> Response[str]:
+def _page(
+    desk: Desk, *, form: Form | None = None, keeping: Form | None = None, theirs: Sequence[Theirs] | None = None
+) -> Response[str]:
     rules = identity.policy(desk.session, desk.organisation_id)
     return desk.show(
         "console/policy.html",
-        status=422 if form or keeping else 200,
+        status=412 if theirs is not None else 422 if form or keeping else 200,
         form=form or Form(_shown(rules)),
         keeping=keeping or Form(),
+        theirs=theirs,
         keepers=keepers(desk, rules),
         whole=_choices(WHOLE, rules.session_seconds),
         idle=_choices(IDLE, rules.idle_seconds),
@@ -90,11 +97,11 @@ def set_policy(desk: NamedDependency[Desk], entries: NamedDependency[Entries]) -
             networks=entries.text("networks").replace(",", " ").split(),
         )
         with desk.session.begin_nested():
-            here = client_ip(desk.request)
-            identity.set_policy(desk.session, desk.organisation_id, change, actor=desk.actor, ip=here)
+            here, seen = client_ip(desk.request), conflicts.seen(entries)
+            identity.set_policy(desk.session, desk.organisation_id, change, actor=desk.actor, ip=here, revision=seen)
     except (Refusal, Refusals) as wrong:
-        kept = {**entries.values(), "second_factor": entries.text("second_factor")}
-        return _page(desk, form=Form(kept, desk.errors(wrong)))
+        form = conflicts.kept(desk, entries, wrong, second_factor=entries.text("second_factor"))
+        return _page(desk, form=form, theirs=conflicts.theirs(desk, entries, wrong, "policy.changed"))
     return go("/policy", "saved")
 
 
@@ -111,7 +118,7 @@ def add_keeper(desk: NamedDependency[Desk], entries: NamedDependency[Entries]) -
     try:
         found = _administrator(desk, entries.text("email"))
         rules = identity.policy(desk.session, desk.organisation_id)
-        _keep(desk, (*rules.break_glass, found.id) if found.id not in rules.break_glass else rules.break_glass)
+        _keep(desk, rules, (*rules.break_glass, found.id) if found.id not in rules.break_glass else rules.break_glass)
     except (Refusal, Refusals) as wrong:
         return _page(desk, keeping=Form(entries.values(), desk.errors(wrong)))
     return go("/policy#break-glass", "saved")
@@ -135,15 +142,17 @@ def remove_keeper(desk: NamedDependency[Desk], person_id: FromPath[UUID]) -> Res
     """An ordinary account again."""
     rules = identity.policy(desk.session, desk.organisation_id)
     try:
-        _keep(desk, tuple(one for one in rules.break_glass if one != person_id))
+        _keep(desk, rules, tuple(one for one in rules.break_glass if one != person_id))
     except (Refusal, Refusals) as wrong:
         return _page(desk, keeping=Form({}, desk.errors(wrong)))
     return go("/policy#break-glass", "saved")
 
 
-def _keep(desk: Desk, ids: tuple[UUID, ...]) -> None:
+def _keep(desk: Desk, seen: PolicyView, ids: tuple[UUID, ...]) -> None:
+    change = PolicyChange(break_glass=list(ids))
     with desk.session.begin_nested():
-        identity.set_policy(desk.session, desk.organisation_id, PolicyChange(break_glass=list(ids)), actor=desk.actor)
+        # Of two lists that were drawn up at once, one would lose the other's account.
+        identity.set_policy(desk.session, desk.organisation_id, change, actor=desk.actor, revision=seen.revision)
 
 
 handlers = [show_policy, set_policy, add_keeper, remove_keeper]

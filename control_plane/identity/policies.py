@@ -83,7 +83,9 @@ def set_policy(
     """Change the policy. With `ip`, a list of networks that would shut out who asks from there is refused."""
     changing.begin(session, organisation_id)
     before = policy(session, organisation_id)
-    changing.check_revision(revision, before.revision)
+    # Publishing makes the row where there is none: to whom reads, that is no change.
+    current = max(before.revision, 1)
+    changing.check_revision(1 if revision == 0 else revision, current)
     wanted = _checked(session, organisation_id, change, ip)
     row = changing.rules_of(session, organisation_id)
     difference = changing.difference(_facts(before), wanted)
@@ -91,7 +93,7 @@ def set_policy(
         return before
     for name, value in wanted.items():
         setattr(row, name, value)
-    row.revision, row.updated_at = before.revision + 1, datetime.now(UTC)
+    row.revision, row.updated_at = current + 1, datetime.now(UTC)
     session.flush()
     changing.note(session, "policy.changed", organisation_id, actor, **difference)
     changing.publish(session, organisation_id)
