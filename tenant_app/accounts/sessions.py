@@ -62,6 +62,7 @@ class Origin(msgspec.Struct, frozen=True):
     session: str | None = None
     data: dict[str, Any] | None = None
     until: datetime | None = None
+    proved_at: datetime | None = None
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -130,7 +131,8 @@ OPEN = Q(
         subject=bindparam("subject"),
         sso_session=bindparam("sso_session"),
         sso_data=bindparam("sso_data"),
-        verified_at=NOW,
+        # A provider that knows somebody since this morning has not asked him now; one that says nothing is believed.
+        verified_at=func.least(NOW, bindparam("proved_at", type_=MOMENT)),
         seen_at=NOW,
         created_at=NOW,
         # Of two moments the earlier; one that is not known counts for nothing.
@@ -225,6 +227,7 @@ async def open_session(
         sso_session=origin.session if origin else None,
         sso_data=origin.data if origin else None,
         until=origin.until if origin else None,
+        proved_at=origin.proved_at if origin else None,
     )
     if purpose == MEMBER:
         await TOUCH_PERSON.run(conn, of=person)

@@ -33,7 +33,7 @@ from tenant_app.accounts.sso_arrival import (
     require_same_browser,
     unknown_flow,
 )
-from tenant_app.accounts.sso_flow import Started
+from tenant_app.accounts.sso_flow import Flow, Started
 from tenant_app.accounts.sso_people import Said
 from tenant_app.accounts.sso_traces import Trail
 from tenant_app.contract import SignInConnection
@@ -135,6 +135,8 @@ class SingleSignOn(Controller):
         try:
             if flow is None:
                 return await _unsolicited(request, connection, trail, encoded, relay)
+            if not _begun_by(flow, "request_id"):
+                raise unknown_flow()
             said = await _asserted(request, connection, trail, encoded, str(flow.data["request_id"]))
             return await _arrived(request, connection, trail, relay, said)
         except (Refusal, Unavailable) as error:
@@ -148,7 +150,7 @@ class SingleSignOn(Controller):
         connection = connection_named(request, connection_id, "saml")
         trail = Trail(connection.id)
         try:
-            taken = await _taken(request, connection, trail, flow)
+            taken = await _taken(request, connection, trail, flow, "said")
             trail.claims = taken.flow.data["claims"]
             trail.checks[:0] = [Check(**one) for one in taken.flow.data["checks"]]
             said = msgspec.convert(taken.flow.data["said"], Said)
@@ -163,7 +165,7 @@ class SingleSignOn(Controller):
         query = dict(request.query_params.multi_items())
         trail, state = Trail(connection.id), query.get("state", "")
         try:
-            taken = await _taken(request, connection, trail, state)
+            taken = await _taken(request, connection, trail, state, "begun")
             there = abroad(request)
             provider, keys = await there.providers.get(connection.settings["issuer"])
             claims = await finish(
@@ -223,11 +225,16 @@ def _on(request: AnyRequest, url: str, started: Started) -> Response[Any]:
     return response
 
 
-async def _taken(request: AnyRequest, connection: SignInConnection, trail: Trail, handle: str) -> Back:
+def _begun_by(flow: Flow, what: str) -> bool:
+    """Whether it is a sign-in that has come so far; flows of signing out, or further ones, are kept beside."""
+    return {"next", what} <= flow.data.keys()
+
+
+async def _taken(request: AnyRequest, connection: SignInConnection, trail: Trail, handle: str, what: str) -> Back:
     """The flow, once, for the browser that began it; another browser leaves it to its owner."""
     async with transaction(request) as (_, conn):
         flow = await sso_flow.peek(conn, handle, connection.id)
-        if flow is None:
+        if flow is None or not _begun_by(flow, what):
             raise unknown_flow()
         trail.test = bool(flow.data.get("test"))
         require_same_browser(request, flow, handle)

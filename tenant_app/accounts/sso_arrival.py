@@ -16,6 +16,7 @@ from tenant_app.accounts.desk import connection as transaction
 from tenant_app.accounts.desk import token_of
 from tenant_app.accounts.doorway import AnyRequest, outside, signed_in, way_on
 from tenant_app.accounts.journal import record as journal
+from tenant_app.accounts.outbox import unknown_key
 from tenant_app.accounts.sessions import Way
 from tenant_app.accounts.sso_flow import Flow, Started
 from tenant_app.accounts.sso_people import Reception, Said
@@ -24,6 +25,8 @@ from tenant_app.contract import ConnectionKind, SignInConnection
 from tenant_app.tenancy import tenant
 
 TRACED_REFUSALS = 100
+# The provider may have new keys that its metadata tells.
+KEYS_UNKNOWN = frozenset({"saml_signature_key", "saml_certificate_expired"})
 FLOW_SECONDS = 600
 LONGEST_INDEX = 255
 
@@ -103,7 +106,9 @@ async def conclude(request: AnyRequest, back: Back, said: Said, trail: Trail) ->
             trace = await sso_traces.keep(conn, trail, _at(result, known))
             response: Response[Any] = _tested(request, connection, result, trace)
         else:
-            from_there = sessions.Origin(connection.id, said.subject, said.session, said.data, said.until)
+            from_there = sessions.Origin(
+                connection.id, said.subject, said.session, said.data, said.until, said.proved_at
+            )
             response = await signed_in(request, conn, person, way_to, way=Way.SSO, origin=from_there)
             if old := token_of(request):
                 await sessions.close(conn, sessions.digest(old))
@@ -111,6 +116,10 @@ async def conclude(request: AnyRequest, back: Back, said: Said, trail: Trail) ->
             await sso_traces.keep(conn, trail, result)
     response.set_cookie(clear_cookie(request.scope["scheme"], _name_in(flow, back.handle)))
     return response
+
+
+def _origin(connection: SignInConnection, said: Said) -> sessions.Origin:
+    return sessions.Origin(connection.id, said.subject, said.session, said.data, said.until, said.proved_at)
 
 
 def _at(result: Result, principal_id: Any) -> Result:
@@ -154,6 +163,8 @@ async def refused(
         tries = await attempts.count(conn, "sso refusals", client_ip(request), allowed=TRACED_REFUSALS)
         kept = tries.count <= TRACED_REFUSALS
         trace = await sso_traces.keep(conn, trail, Result(), refusal) if kept else None
+        if refusal.code in KEYS_UNKNOWN and kept:
+            await unknown_key(conn, tenant(request), connection.id)
     template = "accounts/sso_tested.html" if trail.test else "accounts/sso_refused.html"
     return outside(
         request,

@@ -1,6 +1,7 @@
 """One OpenID Connect connection in our own terms: who we are to it, and what its ID tokens say of a person."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from kit.openid import Claims, Client
@@ -17,6 +18,8 @@ USUAL = {
     "groups": "groups",
 }
 MOST_GROUPS = 500
+# The year 9999 and what is not a number are no time at all.
+LAST_SECOND = 253_000_000_000
 SCOPES = ("openid", "email", "profile")
 
 
@@ -54,6 +57,7 @@ def said(connection: SignInConnection, claims: Claims, trail: Trail, seals: Vaul
         # Some send it as text; none at all says nothing.
         email_verified=None if verified is None else str(verified).lower() == "true",
         session=claims.sid[:255] if claims.sid else None,
+        proved_at=_moment(values.get("auth_time")),
         data={"id_token_sealed": seals.seal(claims.id_token, seal_purpose(connection.id))},
     )
 
@@ -61,6 +65,11 @@ def said(connection: SignInConnection, claims: Claims, trail: Trail, seals: Vaul
 def _text(values: Mapping[str, Any], name: str) -> str:
     found = values.get(name)
     return found if isinstance(found, str) else ""
+
+
+def _moment(found: Any) -> datetime | None:
+    known = isinstance(found, int | float) and not isinstance(found, bool) and 0 <= found < LAST_SECOND
+    return datetime.fromtimestamp(found, UTC) if known else None
 
 
 def _texts(found: Any) -> tuple[str, ...]:

@@ -45,7 +45,10 @@ NOW = func.now()
 
 
 class Said(msgspec.Struct, frozen=True):
-    """What a provider says of a person, in our own terms. `until` is when it wants his session to end."""
+    """What a provider says of a person, in our own terms.
+
+    `until` is when it wants his session to end, `proved_at` when he last proved to it who he is.
+    """
 
     subject: str
     email: str = ""
@@ -55,6 +58,7 @@ class Said(msgspec.Struct, frozen=True):
     session: str | None = None
     data: dict[str, Any] | None = None
     until: datetime | None = None
+    proved_at: datetime | None = None
 
 
 class Link(msgspec.Struct, frozen=True):

@@ -90,6 +90,7 @@ def said(connection: SignInConnection, assertion: saml.Assertion, trail: Trail) 
         session=index[:255] if index else None,
         data={"name_id": assertion.subject, "format": assertion.subject_format, "index": index},
         until=assertion.session_not_on_or_after,
+        proved_at=assertion.authenticated_at,
     )
 
 

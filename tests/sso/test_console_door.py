@@ -1,5 +1,6 @@
 """From the workspace to the organisation console: administrators, with a second factor shown lately, by one ticket."""
 
+import datetime as dt
 from urllib.parse import parse_qs, urlsplit
 
 import pyotp
@@ -53,6 +54,21 @@ def test_members_do_not_see_the_way_and_cannot_go_it(house: House) -> None:
     # The control: an administrator who came by the provider goes straight on.
     house.rows(record, "update principal set role = 2 where email = 'alice@acme.test'")
     assert member.post("/console", follow_redirects=False).status_code == 303
+
+
+def test_what_counts_is_when_the_provider_itself_asked(house: House) -> None:
+    """Its session of this morning lets in silently: that is no fresh proof, and the way to the console asks for one."""
+    provider = paper(roles={"staff": "administrator"})
+    record = house.workspace(identity=provider.identity())
+    administrator = house.stranger(record)
+    issued = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=20)
+    assert sign_in(administrator, provider, issued=issued.strftime("%Y-%m-%dT%H:%M:%SZ")).url.path == "/"
+    asked = administrator.get("/console")
+    assert asked.url.path == "/confirm"
+    assert f"/sso/{provider.connection.id}?again=1" in asked.text
+    # The control: asked just now, he goes on.
+    assert sign_in(administrator, provider).url.path == "/"
+    assert administrator.get("/console").url.path == "/console"
 
 
 def test_a_password_makes_itself_no_second_factor_beside_one_that_is_there(house: House) -> None:

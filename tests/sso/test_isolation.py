@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import msgspec
@@ -156,6 +157,28 @@ def test_a_flow_ends_after_ten_minutes_and_knows_its_own_connection(house: House
     answer = bring(person, one, one.answer(house, record, asked))
     assert answer.status_code == 403
     assert "took longer than ten minutes" in answer.text
+    assert not signed_in(person)
+
+
+def test_the_name_of_one_step_opens_no_other(house: House) -> None:
+    """What travels through the browser names a beginning, an answer that was checked, or a way out: each its own."""
+    provider = paper()
+    record = house.workspace(identity=provider.identity())
+    person = house.stranger(record)
+    asked = begin(person, provider)
+    finish = f"/sso/{provider.connection.id}/finish"
+    assert person.get(finish, params={"flow": asked.relay_state}).status_code == 403
+    led = bring(person, provider, provider.answer(house, record, asked), follow_redirects=False)
+    arrived = parse_qs(urlsplit(led.headers["location"]).query)["flow"][0]
+    again = provider.answer(house, record, Asked(asked.request_id, arrived))
+    assert bring(person, provider, again).status_code == 403
+    # The control: each at its own place.
+    assert person.get(finish, params={"flow": arrived}).url.path == "/"
+    out = parse_qs(urlsplit(str(person.post("/sign-out").url)).query)["flow"][0]
+    [(data,)] = house.rows(record, "select data from sso_flow where data ? 'out'")
+    answer = provider.answer(house, record, Asked(data["request_id"], out))
+    assert bring(person, provider, answer).status_code == 403
+    assert person.get(finish, params={"flow": out}).status_code == 403
     assert not signed_in(person)
 
 
