@@ -21,8 +21,11 @@ from kit import logs
 from kit.errors import Refusal, Unavailable
 from kit.mail import build, send
 from kit.settings import CellWorkerSettings, SettingError
+from tenant_app.accounts import forget_sign_ins
+from tenant_app.contract import TenantRecord
 from tenant_app.drive import Stores, tidy
 from tenant_app.interface import letter
+from tenant_app.scim import follow_up
 from tenant_app.tenancy import Directory, TenantPool
 
 PAUSE = 1.0
@@ -128,9 +131,7 @@ class Worker:
         again: datetime | None = datetime.now(UTC) + LATER
         try:
             if record is not None and record.state in {"live", "read_only"}:
-                bucket = self.stores.bucket(self.directory.cell, record)
-                age = timedelta(seconds=self.settings.orphan_seconds)
-                again = await tidy(pool, record, bucket, orphan_age=age)
+                again = await self._work(pool, record)
         except (Refusal, Unavailable) as error:
             log.warning("chore waits", organisation_id=str(organisation_id), error=str(error))
             again = datetime.now(UTC) + timedelta(minutes=1)
@@ -143,6 +144,14 @@ class Worker:
                 await conn.execute(DONE, organisation_id, held_until)
             else:
                 await conn.execute(POSTPONE, organisation_id, held_until, again + timedelta(seconds=1))
+
+    async def _work(self, pool: TenantPool, record: TenantRecord) -> datetime | None:
+        # What needs no store comes first, so that a store that is away keeps nobody from his mail.
+        await forget_sign_ins(pool, record)
+        directory = await follow_up(pool, record)
+        bucket = self.stores.bucket(self.directory.cell, record)
+        files = await tidy(pool, record, bucket, orphan_age=timedelta(seconds=self.settings.orphan_seconds))
+        return min((at for at in (directory, files) if at is not None), default=None)
 
     async def round(self, *, all_of_them: bool = False) -> int:
         """One look at every database; tells how much was done. A database that is away delays no other."""

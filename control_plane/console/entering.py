@@ -19,25 +19,29 @@ from kit.interface import page
 from kit.web import host_of, request_id
 
 HOURS = int(sessions.WHOLE.total_seconds())
+# Where a mail may lead, by the name that travels with the ticket.
+PLACES = {"removals": "/provisioning/removals"}
 
 
 @get("/enter", sync_to_thread=True)
-def by_ticket(request: AnyRequest, session: NamedDependency[Session], ticket: FromQuery[str] = "") -> Response[Any]:
+def by_ticket(
+    request: AnyRequest, session: NamedDependency[Session], ticket: FromQuery[str] = "", to: FromQuery[str] = ""
+) -> Response[Any]:
     """Come in by a workspace's ticket, once. What another site sent is asked about first: nobody is led in unawares."""
     if request.headers.get("sec-fetch-site") == "cross-site":
-        return page(request, "console/enter.html", ticket=ticket, status=200)
-    return _entered(request, session, ticket)
+        return page(request, "console/enter.html", ticket=ticket, to=to if to in PLACES else "", status=200)
+    return _entered(request, session, ticket, to)
 
 
 @post("/enter", sync_to_thread=True)
 def by_ticket_asked(
-    request: AnyRequest, session: NamedDependency[Session], ticket: FromQuery[str] = ""
+    request: AnyRequest, session: NamedDependency[Session], ticket: FromQuery[str] = "", to: FromQuery[str] = ""
 ) -> Response[Any]:
     """The button of that question."""
-    return _entered(request, session, ticket)
+    return _entered(request, session, ticket, to)
 
 
-def _entered(request: AnyRequest, session: Session, text: str) -> Response[Any]:
+def _entered(request: AnyRequest, session: Session, text: str, to: str) -> Response[Any]:
     require_secure(request.scope["scheme"], host_of(request.scope) or "")
     databases = databases_of(request, session)
     try:
@@ -49,7 +53,7 @@ def _entered(request: AnyRequest, session: Session, text: str) -> Response[Any]:
     actor = Actor("member", str(person.id), person.name, request_id(request) or None)
     data = {"by": "ticket", "role": person.role}
     audit.record(session, "console.entered", actor=actor, organisation_id=ticket.organisation_id, data=data)
-    return go(cookies=[make_cookie(request.scope["scheme"], token, max_age=HOURS)])
+    return go(PLACES.get(to, ""), cookies=[make_cookie(request.scope["scheme"], token, max_age=HOURS)])
 
 
 def closed(request: AnyRequest, refusal: Refusal) -> Response[Any]:

@@ -15,6 +15,7 @@ from tenant_app.accounts.doorway import (
 )
 from tenant_app.accounts.entrance import Entrance
 from tenant_app.accounts.journal import note, notes, record
+from tenant_app.accounts.leftovers import forget_sign_ins
 from tenant_app.accounts.models import principal as person
 from tenant_app.accounts.models import setting, tally
 from tenant_app.accounts.outbox import chore_later, mail_later
@@ -52,6 +53,7 @@ __all__ = [
     "desk",
     "enforcing",
     "fields",
+    "forget_sign_ins",
     "give_sso_admin",
     "hashed",
     "kind_of",

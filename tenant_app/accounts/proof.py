@@ -1,5 +1,6 @@
 """Proving oneself again: where more than a password is asked for, and before the way to the organisation console."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -32,6 +33,7 @@ from tenant_app.tenancy import seals
 
 FRESH = timedelta(minutes=15)
 NOTHING = Refusals([])
+NAME = re.compile(r"[a-z]{1,20}")
 
 
 def fresh(viewer: Viewer) -> bool:
@@ -112,13 +114,14 @@ class Proof(Room):
                 return await confirm_page(d, to, refusal)
 
     @get("/console", admits=Role.ADMINISTRATOR)
-    async def console_page(self, request: AnyRequest) -> Response[Any]:
-        """The way to the organisation console, once a second factor was shown lately."""
+    async def console_page(self, request: AnyRequest, to: FromQuery[str] = "") -> Response[Any]:
+        """The way to the organisation console, once a second factor was shown lately; `to` names a page of it."""
         async with desk(request) as d:
             if not fresh(d.viewer):
-                return _to_confirm()
+                return _to_confirm(to)
+            token = csrf.token(request)
             page = await show(
-                request, d.conn, d.viewer, "accounts/console.html", csrf=csrf.token(request), current="console"
+                request, d.conn, d.viewer, "accounts/console.html", csrf=token, current="console", to=_place(to)
             )
         # Its form ends at the site, which has another address.
         page.headers["Content-Security-Policy"] = content_policy(form_action=origin_of(d.tenant.site_url))
@@ -127,16 +130,23 @@ class Proof(Room):
     @post("/console", admits=Role.ADMINISTRATOR, always=True, status_code=303)
     async def console(self, request: AnyRequest) -> Response[Any]:
         """A ticket of one minute and one use to the organisation console."""
+        to = _place((await fields(request)).get("to", ""))
         async with desk(request) as d:
             if not fresh(d.viewer):
-                return _to_confirm()
+                return _to_confirm(to)
             site = d.tenant.site_url.rstrip("/")
             key = console_key(seals(request))
             audience = urlsplit(site).hostname or ""
             ticket = mint(key.private, audience, d.tenant.organisation_id, d.viewer.id, "console")
             await note(d, "account.entered_console", d.viewer.id)
-        return Redirect(f"{site}/console/enter?ticket={ticket}", status_code=303)
+        return Redirect(f"{site}/console/enter?ticket={ticket}{f'&to={to}' if to else ''}", status_code=303)
 
 
-def _to_confirm() -> Response[Any]:
-    return Redirect(f"/confirm?next={quote('/console', safe='')}", status_code=303)
+def _place(to: str) -> str:
+    """The name of a page of the console; what looks like no name leads to its first one."""
+    return to if NAME.fullmatch(to) else ""
+
+
+def _to_confirm(to: str) -> Response[Any]:
+    way = f"/console?to={_place(to)}" if _place(to) else "/console"
+    return Redirect(f"/confirm?next={quote(way, safe='')}", status_code=303)

@@ -16,9 +16,10 @@ from kit.errors import Refusal
 from kit.ids import new_id
 from kit.logs import redacted
 from tenant_app.accounts.models import sso_trace
+from tenant_app.contract import TRACE_DAYS
 from tenant_app.tenancy import Connection, Q
 
-KEPT = literal_column("interval '30 days'", Interval)
+KEPT = literal_column(f"interval '{TRACE_DAYS} days'", Interval)
 LONGEST = 200
 MOST_VALUES = 50
 SHOWN = frozenset({"iss", "aud", "email_verified", "preferred_username", "tid", "hd"})

@@ -13,6 +13,7 @@ from uuid import UUID
 import psycopg
 
 from kit.errors import Unavailable
+from kit.ids import least_id
 from tenant_app.contract.connections import Connection
 from tenant_app.contract.people import Trace, inside
 from tenant_app.contract.values import Value
@@ -103,9 +104,9 @@ def _rows(connection: Connection, organisation_id: UUID, query: str, wanted: His
 
 def values(wanted: HistoryFilter) -> dict[str, Any]:
     """What the statements are given: bounds of the ids beside those of the moments."""
-    low = FIRST if wanted.since is None else id_at(wanted.since, -CLOCKS)
+    low = FIRST if wanted.since is None else least_id(wanted.since, -CLOCKS)
     who = None if wanted.who is None else wanted.who.lower()
-    high = LAST if wanted.until is None else id_at(wanted.until, CLOCKS)
+    high = LAST if wanted.until is None else least_id(wanted.until, CLOCKS)
     return {
         "low": low,
         "high": high if wanted.before is None else min(high, wanted.before),
@@ -116,11 +117,6 @@ def values(wanted: HistoryFilter) -> dict[str, Any]:
         "words": None if who is None else f"%{_literal(who)}%",
         "limit": max(1, min(wanted.limit, LONGEST_PAGE)),
     }
-
-
-def id_at(moment: datetime, later: float = 0.0) -> UUID:
-    """The least id of the millisecond so many seconds later."""
-    return UUID(int=max(0, min(int((moment.timestamp() + later) * 1000), 2**48 - 1)) << 80)
 
 
 def _literal(words: str) -> str:

@@ -90,9 +90,39 @@ def _storage_mark(_: Translator, payload: Mapping[str, Any]) -> Words:
     )
 
 
+def _removals_wait(_: Translator, payload: Mapping[str, Any]) -> Words:
+    organisation, count = payload["organisation"], payload["count"]
+    subject = _.ngettext(
+        "{organisation}: the removal of {count} person waits for you",
+        "{organisation}: the removal of {count} people waits for you",
+        count,
+    )
+    if payload["again"]:
+        first = _(
+            "Your directory asked for it some days ago, and nobody has decided yet. They keep their access until then."
+        )
+    else:
+        first = _("Your directory would take access away from more people at once than it may without your consent.")
+    return Words(
+        _.locale,
+        organisation,
+        subject.format(organisation=organisation, count=count),
+        [
+            _("Hello {name},").format(name=payload["name"]),
+            first,
+            _("Everything beyond {percent} % of your people within an hour waits. See who it is, and decide.").format(
+                percent=payload["percent"]
+            ),
+        ],
+        (_("See who, and decide"), payload["url"]),
+        [_("You receive this because you administer this workspace.")],
+    )
+
+
 KINDS: dict[str, Callable[[Translator, Mapping[str, Any]], Words]] = {
     "invitation": _invitation,
     "password_reset": _password_reset,
+    "removals_wait": _removals_wait,
     "storage_mark": _storage_mark,
 }
 
