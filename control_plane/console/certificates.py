@@ -64,6 +64,9 @@ def show_traces(desk: NamedDependency[Desk], connection_id: FromPath[UUID]) -> R
     """The latest sign-ins and test runs, each with its checks."""
     one = find(desk, connection_id)
     found = identity.traces(desk.session, desk.organisation_id, one.id, limit=MOST)
+    if desk.signed.person is None:
+        # Whoever came by a link tests the connection. Who of the organisation signs in is not for them to see.
+        found = [trace for trace in found if trace.purpose == "test"]
     return desk.show("console/traces.html", runs=[run_of(trace) for trace in found], **common(one, "traces"))
 
 

@@ -16,7 +16,7 @@ from kit.errors import Refusal, Refusals
 from kit.interface import Form
 from kit.interface.entries import Entries
 
-READERS = [requires(Permission.IDENTITY)]
+READERS = [requires(Permission.DOMAINS_READ)]
 WRITERS = [requires(Permission.DOMAINS)]
 
 

@@ -11,10 +11,13 @@ class Permission(StrEnum):
     CONSOLE = "console:read"
     MEMBERS = "members:admin"
     RIGHTS = "rights:admin"
-    IDENTITY = "identity:read"
+    DOMAINS_READ = "domains:read"
     DOMAINS = "domains:admin"
+    SIGN_IN_READ = "sso:read"
     SIGN_IN = "sso:admin"
+    SCIM_READ = "scim:read"
     SCIM = "scim:admin"
+    POLICY_READ = "policy:read"
     POLICY = "policy:admin"
     LINKS = "links:admin"
     PLAN = "plan:read"
@@ -22,17 +25,19 @@ class Permission(StrEnum):
     AUDIT = "audit:read"
 
 
-SIGNING_IN = frozenset({Permission.SIGN_IN, Permission.SCIM, Permission.POLICY, Permission.LINKS})
-READING = frozenset({Permission.CONSOLE, Permission.IDENTITY})
+# What an owner lets an administrator do. To hand it on, by a link or to a person, is for owners alone.
+SIGNING_IN = frozenset({Permission.SIGN_IN, Permission.SCIM, Permission.POLICY})
+OWNING = frozenset({Permission.LINKS, Permission.RIGHTS})
 
 ROLES: dict[str, frozenset[Permission]] = {
     OWNER: frozenset(Permission),
-    # SIGNING_IN comes on top for whom an owner has let set up sign-in; whom else to let is for owners alone.
-    ADMINISTRATOR: frozenset(Permission) - SIGNING_IN - {Permission.RIGHTS},
+    # SIGNING_IN comes on top for whom an owner lets set up sign-in.
+    ADMINISTRATOR: frozenset(Permission) - SIGNING_IN - OWNING,
 }
 # Whoever holds a set-up link does what it is for, and sees nothing else: no members, no contract, no record.
+DOMAINS = frozenset({Permission.CONSOLE, Permission.DOMAINS_READ, Permission.DOMAINS})
 PURPOSES: dict[str, frozenset[Permission]] = {
-    "domains": READING | {Permission.DOMAINS},
-    "sign_in": READING | {Permission.DOMAINS, Permission.SIGN_IN},
-    "scim": READING | {Permission.SCIM},
+    "domains": DOMAINS,
+    "sign_in": DOMAINS | {Permission.SIGN_IN_READ, Permission.SIGN_IN},
+    "scim": frozenset({Permission.CONSOLE, Permission.SCIM_READ, Permission.SCIM}),
 }

@@ -22,7 +22,7 @@ from kit.interface.entries import Entries
 from kit.web import client_ip
 from tenant_app.contract import Person
 
-READERS = [requires(Permission.IDENTITY)]
+READERS = [requires(Permission.POLICY_READ)]
 WRITERS = [requires(Permission.POLICY)]
 HOUR, DAY = 3600, 24 * 3600
 WHOLE = (8 * HOUR, 12 * HOUR, DAY, 7 * DAY, 30 * DAY, 60 * DAY)

@@ -6,6 +6,7 @@ from typing import Any
 
 from control_plane import identity
 from control_plane.console.desk import HOME, Desk
+from control_plane.console.permissions import Permission
 from control_plane.identity import ConnectionView, DomainView
 from kit.interface import N_
 
@@ -25,12 +26,14 @@ class Step:
 
 
 def way(desk: Desk) -> list[Step]:
-    """The four steps as they stand. The first one that is not done is the one to take now."""
+    """The four steps as they stand, as far as they are for whoever asks. The first one not done is to be taken now."""
     domains = identity.domains(desk.session, desk.organisation_id)
     connections = identity.connections(desk.session, desk.organisation_id)
     known = [one for one in connections if one.settings]
     furthest = max(known, key=lambda one: STAGES.index(one.stage), default=None)
-    steps = [_domain(domains), _connection(furthest), _test(furthest), _enforce(furthest)]
+    steps = [_domain(domains)] if desk.signed.may(Permission.DOMAINS_READ) else []
+    if desk.signed.may(Permission.SIGN_IN_READ):
+        steps += [_connection(furthest), _test(furthest), _enforce(furthest)]
     open_yet = False
     found = []
     for step, state in steps:

@@ -9,14 +9,16 @@ from tests.console.asking import send, token_in
 from tests.world.console_door import ConsoleDoor
 from tests.world.house import House
 
-# A page that only whoever sets up sign-in has, of each part: connections, links; and a form of the rules.
-PAGES = ("/console/sign-in/new", "/console/links")
+# Only whoever sets up sign-in meets it; and the forms of the rules and of the directory.
+PAGE = "/console/sign-in/new"
 
 
 def opened(client: httpx.Client) -> set[int]:
-    """What the pages and the form of the rules answer."""
-    form = client.post("/console/policy", data={"csrf": token_in(client.get("/console")), "networks": "no-network"})
-    return {form.status_code, *(client.get(path).status_code for path in PAGES)}
+    """What that page and these forms answer."""
+    token = token_in(client.get("/console"))
+    rules = client.post("/console/policy", data={"csrf": token, "networks": "no-network"})
+    scim = client.post("/console/provisioning/tokens", data={"csrf": token, "name": ""})
+    return {rules.status_code, scim.status_code, client.get(PAGE).status_code}
 
 
 def verbs(house: House, organisation: UUID) -> list[str]:
@@ -53,7 +55,9 @@ def test_an_owner_lets_one_administrator_set_up_sign_in_and_takes_it_back_at_onc
         assert opened(others) == {404}
         page = owner.get("/console/members").text
         assert (page.count("Sets up sign-in"), page.count("No longer set up sign-in")) == (1, 1)
-        # It is not for its holder to hand on.
+        # It is not for its holder to hand on, to a person or by a link.
+        assert theirs.get("/console/links").status_code == 404
+        assert send(theirs, "/links", purpose="sign_in").status_code == 404
         assert "Let set up sign-in" not in theirs.get("/console/members").text
         assert send(theirs, f"/members/{other}/sso-admin").status_code == 404
         assert send(theirs, f"/members/{named}/sso-admin/removal").status_code == 404
