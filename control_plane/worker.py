@@ -130,7 +130,7 @@ def sweep_jobs(desk: Desk, stop: threading.Event) -> list[Job]:
         Job("keys", 15.0, beating("keys", lambda: keep_keys(desk)), late_after=600.0),
         Job("mirrors", 60.0, beating("mirrors", mirroring.round), late_after=600.0),
         Job("sign-in", 10.0, beating("sign-in", lambda: keep_sign_in(desk)), late_after=600.0),
-        Job("signatures", 60.0, lambda: _nothing(identity.heed_signatures(engine)), late_after=600.0),
+        Job("signatures", 60.0, lambda: _nothing(identity.heed_signatures(engine, desk.databases)), late_after=600.0),
         Job("sign-in notices", 3600.0, lambda: _nothing(identity.send_notices(engine)), late_after=3600.0),
         Job("ticket keys", 3600.0, lambda: forget_ticket_keys(desk), late_after=3600.0),
         Job("orphans", 3600.0, lambda: report_orphans(desk), late_after=3600.0),

@@ -10,16 +10,17 @@ from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import Engine, and_, delete, exists, func, or_, select, update
+from sqlalchemy import Engine, and_, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from control_plane import provisioning
+from control_plane import placement, provisioning
 from control_plane.audit import SYSTEM
 from control_plane.identity import changing, stages
 from control_plane.identity.connection_acts import note_trouble, take_over
 from control_plane.identity.connection_settings import fetched_metadata
 from control_plane.identity.connection_views import certificate_view
 from control_plane.identity.domains import DAILY, apply
+from control_plane.identity.models import Staff
 from control_plane.identity.organisation_models import (
     Connection,
     Domain,
@@ -29,19 +30,23 @@ from control_plane.identity.organisation_models import (
     SupportAccess,
 )
 from control_plane.identity.proving import Answer, ask_all
+from control_plane.identity.roles import Permission, Role, allows
 from control_plane.identity.support import WAITS, end_support
 from control_plane.organisations import Organisation
+from control_plane.placement import Databases
 from kit import logs
 from kit.db import transaction
 from kit.errors import Refusal, Refusals, Unavailable
 from kit.saml import IdentityProvider
 from kit.settings import ControlPlaneSettings
+from tenant_app.contract import CellDatabase, UnknownKey
 
 AT_ONCE = 50
 FETCHERS = 8
 LIMITED = timedelta(minutes=10)
-LOOKED_AT = 300
-UNKNOWN_KEY = "saml_signature_key"
+LOOKED_AT = 500
+# Before all others that are due.
+FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 NOTICE_DAYS = (60, 30, 14, 3)
 TABLES = (Connection, Domain, ScimToken, SetUpLink, SignInRules, SupportAccess)
 
@@ -142,30 +147,43 @@ def keep_metadata(engine: Engine, settings: ControlPlaneSettings) -> int:
     return len(due)
 
 
-def heed_signatures(engine: Engine) -> int:
-    """Where a signature was by an unknown key, the provider may have a new one: its metadata is due now.
+def heed_signatures(engine: Engine, databases: Databases) -> int:
+    """Where a signature was by an unknown key, the provider may have a new one: its metadata is due now, before others.
 
-    At most every ten minutes for a connection, and not while its metadata cannot be had. Says for how many.
+    Each cell tells where that was, so nothing is looked through. At most every ten minutes for a connection, and not
+    while its metadata cannot be had. Says for how many.
     """
-    quiet = datetime.now(UTC) - LIMITED
     with transaction(engine) as session:
-        query = select(Connection).where(
-            Connection.metadata_at < quiet, Connection.metadata_trouble.is_(None), Connection.stage != "draft"
-        )
-        found = list(session.scalars(query.order_by(func.random()).limit(LOOKED_AT)))
-        due = [row.id for row in found if _by_unknown_key(session, row)]
-        session.execute(update(Connection).where(Connection.id.in_(due)).values(metadata_due_at=func.now()))
+        found = [databases.get(session, one.id) for cell in placement.cells(session) for one in cell.databases]
+    with ThreadPoolExecutor(FETCHERS, thread_name_prefix="signatures") as threads:
+        return sum(threads.map(partial(_heed, engine), found))
+
+
+def _heed(engine: Engine, database: CellDatabase) -> int:
+    try:
+        told = database.unknown_keys(LOOKED_AT)
+        with transaction(engine) as session:
+            query = select(Connection).where(Connection.id.in_([one.connection_id for one in told]))
+            rows = {row.id: row for row in session.scalars(query)}
+            wanted = [one for one in told if _wants(rows.get(one.connection_id), one)]
+            quiet = datetime.now(UTC) - LIMITED
+            due = [one for one in wanted if (rows[one.connection_id].metadata_at or quiet) <= quiet]
+            first = update(Connection).where(Connection.id.in_([one.connection_id for one in due]))
+            session.execute(first.values(metadata_due_at=FIRST))
+        waiting = [one for one in wanted if one not in due]
+        database.forget_unknown_keys([one for one in told if one not in waiting])
+    except (Refusal, Unavailable) as error:
+        # A cell that is away is asked again in the next round.
+        log.warning("a cell did not tell of unknown keys", database=str(database), error=str(error))
+        return 0
     return len(due)
 
 
-def _by_unknown_key(session: Session, row: Connection) -> bool:
-    since = row.metadata_at or datetime.now(UTC)
-    try:
-        database = changing.database_of(session, row.organisation_id)
-        found = database and database.last_outcome(row.organisation_id, row.id, since, UNKNOWN_KEY)
-    except (Refusal, Unavailable):
+def _wants(row: Connection | None, told: UnknownKey) -> bool:
+    """Whether reading its metadata again could help: it was not read since, and it could be had the last time."""
+    if row is None or row.organisation_id != told.organisation_id or row.stage == "draft" or row.metadata_url is None:
         return False
-    return bool(found)
+    return row.metadata_trouble is None and (row.metadata_at is None or row.metadata_at < told.at)
 
 
 def _fetched(settings: ControlPlaneSettings, url: str) -> IdentityProvider | Refusal:
@@ -226,12 +244,20 @@ def _end_test(connection_id: UUID, session: Session) -> None:
 
 
 def end_support_times(engine: Engine) -> int:
-    """Consents whose time is over leave the record, where they open nothing already; and requests unanswered lapse."""
+    """Consents whose time is over leave the record, where they open nothing already; and requests unanswered lapse.
+
+    Whoever of the staff is disabled, or may not be let in any more, loses what he was granted.
+    """
     now = datetime.now(UTC)
     with transaction(engine) as session:
         query = select(SupportAccess.organisation_id, SupportAccess.id)
         lapsed = and_(SupportAccess.accepted_at.is_(None), SupportAccess.asked_at <= now - WAITS)
-        due = query.where(or_(SupportAccess.until <= now, lapsed), SupportAccess.ended_at.is_(None))
+        able = exists().where(
+            Staff.id == SupportAccess.staff_id,
+            Staff.disabled_at.is_(None),
+            Staff.role.in_([role for role in Role if allows(role, Permission.SUPPORT)]),
+        )
+        due = query.where(or_(SupportAccess.until <= now, lapsed, ~able), SupportAccess.ended_at.is_(None))
         over = session.execute(due.limit(1000)).all()
     for organisation_id, access_id in over:
         _apart(engine, access_id, partial(_end_support, organisation_id, access_id))

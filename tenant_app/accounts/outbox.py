@@ -6,6 +6,7 @@ A slot's role cannot even see the directory, so the transaction steps back to th
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from uuid import UUID
 
 from kit.ids import new_id
 from tenant_app.tenancy import Connection, TenantRecord, as_tenant
@@ -16,6 +17,10 @@ insert into directory.mail (id, organisation_id, kind, recipient, locale, payloa
 CHORE = """
 insert into directory.chore as c (organisation_id, due_at) values ($1, now() + make_interval(secs => $2))
 on conflict (organisation_id) do update set due_at = least(c.due_at, excluded.due_at)
+"""
+UNKNOWN_KEY = """
+insert into directory.unknown_key as k (connection_id, organisation_id) values ($1, $2)
+on conflict (connection_id) do update set at = excluded.at where k.at < excluded.at - interval '10 seconds'
 """
 SETTLE = 3
 
@@ -42,3 +47,9 @@ async def chore_later(conn: Connection, record: TenantRecord, seconds: int = SET
     """
     async with _directory(conn, record):
         await conn.execute(CHORE, record.organisation_id, seconds)
+
+
+async def unknown_key(conn: Connection, record: TenantRecord, connection_id: UUID) -> None:
+    """Its provider may have new keys: the control plane asks for them. Call it last, like the other."""
+    async with _directory(conn, record):
+        await conn.execute(UNKNOWN_KEY, connection_id, record.organisation_id)

@@ -33,6 +33,7 @@ from tenant_app.contract.removals import Removal
 from tenant_app.contract.rights import SSO_ADMIN, administrators_only, owners_have_it, sso_admin_key
 from tenant_app.contract.supporting import SupportAct
 from tenant_app.contract.tickets import KeyPair, Purpose, Ticket, check, console_key, derived_key, mint, new_key
+from tenant_app.contract.watching import UnknownKey
 
 __all__ = [
     "EVENT_DAYS",
@@ -65,6 +66,7 @@ __all__ = [
     "TenantRecord",
     "Ticket",
     "Trace",
+    "UnknownKey",
     "Upgraded",
     "Usage",
     "administrators_only",

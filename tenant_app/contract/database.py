@@ -32,6 +32,7 @@ from tenant_app.contract.records import Check, Health, Inspection, Inventory, Ow
 from tenant_app.contract.removals import Removal
 from tenant_app.contract.supporting import SupportAct
 from tenant_app.contract.upgrading import Upgrading
+from tenant_app.contract.watching import UnknownKey
 
 Answer = TypeVar("Answer")
 
@@ -211,14 +212,6 @@ class CellDatabase:
         """What the organisation's directories did, the latest first, as far back as that is kept."""
         return self._run(lambda connection: history.events(connection, organisation_id, wanted))
 
-    def last_outcome(
-        self, organisation_id: UUID, connection_id: UUID, since: datetime, outcome: str
-    ) -> datetime | None:
-        """When, from `since` on, a sign-in or test run of a connection last ended so: `ok`, or a check's code."""
-        return self._run(
-            lambda connection: people.last_outcome(connection, organisation_id, connection_id, since, outcome)
-        )
-
     def administrators(self, organisation_id: UUID) -> list[Person]:
         """Who runs the workspace and reads mail, owners first."""
         return self._run(lambda connection: supporting.administrators(connection, organisation_id))
@@ -253,6 +246,14 @@ class CellDatabase:
     def retire_signing_keys_but(self, kept: Collection[str], older_than: timedelta) -> list[str]:
         """The tenant app refuses tickets of all other keys that have been there for so long; tells which they were."""
         return self._run(lambda connection: watching.retire_signing_keys_but(connection, kept, older_than))
+
+    def unknown_keys(self, limit: int) -> list[UnknownKey]:
+        """Where identity providers signed by keys that are not known, the longest ago first."""
+        return self._run(lambda connection: watching.unknown_keys(connection, limit))
+
+    def forget_unknown_keys(self, seen: Collection[UnknownKey]) -> None:
+        """These were seen to; what came after them stays."""
+        self._run(lambda connection: watching.forget_unknown_keys(connection, seen))
 
     def changed_at(self, organisation_id: UUID) -> int | None:
         """The version of the directory at which the organisation last changed."""

@@ -68,8 +68,6 @@ select max(created_at) from sso_trace where connection_id = %s and created_at >=
   and coalesce(data ->> 'refusal', '') = '' and data -> 'result' ->> 'action' in ('created', 'linked', 'signed_in')
 """
 
-REFUSED = "select max(created_at) from sso_trace where connection_id = %s and created_at >= %s and outcome = %s"
-
 
 class Person(Value, frozen=True, kw_only=True):
     """One of a workspace. `second_factor`: he has a passkey or one-time codes. `sso_admin`: he sets up how all sign in,
@@ -267,13 +265,6 @@ def last_success(
 ) -> datetime | None:
     """When an administrator last came in by this connection; or when a test run of it last went through."""
     return _last(connection, organisation_id, CAME_IN if administrator else PASSED, [connection_id, since])
-
-
-def last_outcome(
-    connection: Connection, organisation_id: UUID, connection_id: UUID, since: datetime, outcome: str
-) -> datetime | None:
-    """When a sign-in or test run last ended like this."""
-    return _last(connection, organisation_id, REFUSED, [connection_id, since, outcome])
 
 
 def _last(connection: Connection, organisation_id: UUID, query: str, asked: list[Any]) -> datetime | None:

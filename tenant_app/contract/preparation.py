@@ -29,6 +29,7 @@ GRANT USAGE ON SCHEMA directory TO {app};
 GRANT SELECT ON directory.tenant, directory.host, directory.change, directory.version, directory.signing_key,
     directory.usage, directory.heartbeat, directory.ticket_used TO {app};
 GRANT INSERT, UPDATE ON directory.usage, directory.heartbeat TO {app};
+GRANT SELECT, INSERT, UPDATE ON directory.unknown_key TO {app};
 GRANT DELETE ON directory.heartbeat TO {app};
 GRANT INSERT, DELETE ON directory.ticket_used TO {app};
 GRANT SELECT, INSERT, UPDATE, DELETE ON directory.chore, directory.mail TO {app};

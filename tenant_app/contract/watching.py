@@ -1,13 +1,14 @@
-"""Who serves what: whether every process of the tenant app has seen a change; which keys of tickets still count."""
+"""Who serves what: whether every process has seen a change; which keys of tickets count; where keys are unknown."""
 
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import psycopg
 
 from kit.errors import Unavailable
 from tenant_app.contract.connections import Connection
+from tenant_app.contract.values import Value
 
 CHANGED = "select number from directory.change where organisation_id = %s"
 # A process of an older release tells no version, and counts as having seen nothing.
@@ -15,6 +16,16 @@ SERVED = "select min(coalesce(version, -1)) from directory.heartbeat where seen_
 RETIRE = """
 delete from directory.signing_key where kid <> all(%s) and created_at < now() - %s::interval returning kid
 """
+UNKNOWN = "select organisation_id, connection_id, at from directory.unknown_key order by at limit %s"
+FORGET = "delete from directory.unknown_key where connection_id = %s and at = %s"
+
+
+class UnknownKey(Value, frozen=True):
+    """When somebody was last refused at a connection because its provider signed by a key that is not known."""
+
+    organisation_id: UUID
+    connection_id: UUID
+    at: datetime
 
 
 def changed_at(connection: Connection, organisation_id: UUID) -> int | None:
@@ -39,3 +50,18 @@ def retire_signing_keys_but(connection: Connection, kept: Collection[str], older
     """Tickets of keys other than these are refused from now on, where the key has been there for so long."""
     rows = connection.execute(RETIRE, [list(kept), older_than]).fetchall()
     return sorted(row[0] for row in rows)
+
+
+def unknown_keys(connection: Connection, limit: int) -> list[UnknownKey]:
+    """Where providers signed by keys that are not known, the longest ago first."""
+    try:
+        rows = connection.execute(UNKNOWN, [limit]).fetchall()
+    except psycopg.errors.UndefinedTable as error:
+        raise Unavailable("cell_outdated", "the directory of this cell is to be upgraded first") from error
+    return [UnknownKey(*row) for row in rows]
+
+
+def forget_unknown_keys(connection: Connection, seen: Collection[UnknownKey]) -> None:
+    """These were seen to; what came after them stays."""
+    with connection.cursor() as cursor:
+        cursor.executemany(FORGET, [(one.connection_id, one.at) for one in seen])

@@ -20,6 +20,7 @@ def older(postgres: str) -> Iterator[Cell]:
     with fresh_database(postgres) as url:
         cell = Cell(url)
         cell.tenant()
+        cell.sql("drop table directory.unknown_key")
         cell.sql("alter table directory.tenant drop column identity")
         cell.sql("alter table directory.heartbeat drop column version")
         for column in ("store_bytes", "store_objects", "orphans", "missing", "reconciled_at"):
@@ -42,6 +43,7 @@ def test_an_older_directory_gets_its_columns_and_its_rights_once(older: Cell) ->
         lambda: older.database.usage([organisation_id]),
         lambda: older.database.inspect(organisation_id),
         older.tenant,
+        lambda: older.database.unknown_keys(1),
     ]
     for ask in asked:
         with pytest.raises(Unavailable, match="cell_outdated"):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -66,3 +66,23 @@ def test_keys_of_tickets_that_nobody_uses_any_more_are_forgotten_after_a_while(c
     assert cell.database.retire_signing_keys_but(["new"], day) == ["older"]
     assert cell.database.retire_signing_keys_but(["new"], day) == []
     assert set(cell.database.signing_keys()) == {"new", "old"}
+
+
+def note(cell: Cell, connection_id: UUID, minutes_ago: int) -> None:
+    cell.sql(
+        "insert into directory.unknown_key (connection_id, organisation_id, at)"
+        " values (%s, %s, now() - make_interval(mins => %s))",
+        *(connection_id, uuid4(), minutes_ago),
+    )
+
+
+def test_connections_with_unknown_keys_are_told_and_only_what_was_seen_to_is_forgotten(cell: Cell) -> None:
+    late, early = uuid4(), uuid4()
+    note(cell, late, 1)
+    note(cell, early, 5)
+    told = cell.database.unknown_keys(10)
+    assert [one.connection_id for one in told] == [early, late]
+    assert cell.database.unknown_keys(1) == told[:1]
+    cell.sql("update directory.unknown_key set at = now() where connection_id = %s", early)
+    cell.database.forget_unknown_keys(told)
+    assert [one.connection_id for one in cell.database.unknown_keys(10)] == [early], "somebody was refused meanwhile"

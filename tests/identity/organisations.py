@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 from control_plane import identity
 from control_plane.audit import Actor, Filter, events
 from control_plane.identity import ConnectionView, DomainView, NewConnection
+from control_plane.placement import Databases
 from kit.db import transaction
 from kit.settings import ControlPlaneSettings
 from tenant_app.contract import Identity
@@ -98,6 +99,23 @@ class Setting:
         for _ in range(passkeys):
             self.sql("insert into ~.credential (id, principal_id, kind) values (%s, %s, 'k')", uuid4(), made)
         return made
+
+    @property
+    def databases(self) -> Databases:
+        return self.house.world.databases
+
+    def key_unknown(self, connection_id: UUID) -> None:
+        """Somebody was refused there because the provider signed by a key that is not known."""
+        self.sql(
+            "insert into directory.unknown_key (connection_id, organisation_id) values (%s, %s)",
+            *(connection_id, self.organisation_id),
+        )
+
+    def keys_unknown(self) -> set[UUID]:
+        rows = self.sql(
+            "select connection_id from directory.unknown_key where organisation_id = %s", self.organisation_id
+        )
+        return {row[0] for row in rows}
 
     def went(self, connection_id: UUID, purpose: str, who: UUID | None = None, refusal: str | None = None) -> None:
         """A sign-in or a test run took place."""

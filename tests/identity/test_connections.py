@@ -13,12 +13,15 @@ from uuid import uuid4
 import pytest
 
 from control_plane import identity, placement
-from control_plane.identity import ConnectionChange, ConnectionView, NewConnection
+from control_plane.identity import CertificateView, ConnectionChange, ConnectionView, NewConnection
+from control_plane.placement.databases import ADMIN
+from control_plane.placement.models import CellDatabase
 from kit.db import transaction
 from kit.errors import Refusal, Refusals
 from kit.saml import Key
 from tenant_app.contract import seal_purpose
 from tests.identity.organisations import ADA, Setting
+from tests.world.house import CELL
 
 METADATA = """<?xml version="1.0"?>
 <md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" xmlns:ds="http://www.w3.org/2000/09/xmldsig#"
@@ -185,21 +188,99 @@ def test_a_signature_by_an_unknown_key_has_the_metadata_read_again_but_not_all_t
         made = saml(acme, settings={}, metadata_url=f"{base}/metadata")
         acme.house.sql("update sign_in_connection set stage = 'pilot' where id = :id", id=made.id)
         pages["/metadata"] = ("application/xml", metadata(second))
-        acme.went(made.id, "sign_in", refusal="saml_signature_key")
-
-        def read_again() -> int:
-            identity.heed_signatures(acme.house.engine)
-            identity.keep_metadata(acme.house.engine, acme.settings)
-            return len(acme.call(identity.connection, made.id).certificates)
-
+        acme.key_unknown(made.id)
         before = acme.call(identity.connection, made.id).certificates
-        assert read_again() == 1
-        assert acme.call(identity.connection, made.id).certificates == before, "it was read a moment ago"
+        assert read_again(acme, made) == before, "it was read a moment ago"
+        assert acme.keys_unknown() == {made.id}, "and is read once those minutes are over"
+        read_long_ago(acme, made)
+        after = read_again(acme, made)
+        assert after != before
+        assert acme.keys_unknown() == set()
+        pages["/metadata"] = ("application/xml", metadata(first))
+        read_long_ago(acme, made)
+        assert read_again(acme, made) == after, "nobody was refused since"
+
+
+def read_again(acme: Setting, made: ConnectionView) -> tuple[CertificateView, ...]:
+    """What the sweep does each minute, and each ten seconds."""
+    identity.heed_signatures(acme.house.engine, acme.databases)
+    identity.keep_metadata(acme.house.engine, acme.settings)
+    found: ConnectionView = acme.call(identity.connection, made.id)
+    return found.certificates
+
+
+def read_long_ago(acme: Setting, made: ConnectionView) -> None:
+    acme.house.sql(
+        "update sign_in_connection set metadata_at = now() - interval '11 minutes' where id = :id", id=made.id
+    )
+
+
+def test_among_many_whose_metadata_is_overdue_the_refused_come_first(acme: Setting) -> None:
+    first, second = certificate(), certificate()
+    pages = {"/metadata": ("application/xml", metadata(first)), "/other": ("application/xml", metadata(first))}
+    with website(pages) as base:
+        made = saml(acme, settings={}, metadata_url=f"{base}/metadata")
+        others = [saml(acme, settings={}, metadata_url=f"{base}/other") for _ in range(3)]
+        acme.house.sql("update sign_in_connection set stage = 'pilot' where id = :id", id=made.id)
         acme.house.sql(
-            "update sign_in_connection set metadata_at = now() - interval '11 minutes' where id = :id", id=made.id
+            "update sign_in_connection set metadata_due_at = now() - interval '2 days' where id <> :id", id=made.id
         )
-        read_again()
-        assert acme.call(identity.connection, made.id).certificates != before
+        pages["/metadata"] = ("application/xml", metadata(second))
+        acme.key_unknown(made.id)
+        read_long_ago(acme, made)
+        identity.heed_signatures(acme.house.engine, acme.databases)
+        due = acme.house.sql(
+            "select id from sign_in_connection where metadata_due_at <= now() order by metadata_due_at"
+        )
+        assert due[0][0] == made.id
+        assert {one.id for one in others} < {row[0] for row in due}
+
+
+def test_what_cannot_help_is_forgotten_at_once(acme: Setting, rival: Setting) -> None:
+    pages = {"/metadata": ("application/xml", metadata(certificate()))}
+    with website(pages) as base:
+        draft, another = (saml(acme, settings={}, metadata_url=f"{base}/metadata") for _ in range(2))
+        by_hand = saml(acme)
+    acme.house.sql("update sign_in_connection set stage = 'pilot' where id <> :id", id=draft.id)
+    for made in (draft, by_hand):
+        acme.key_unknown(made.id)
+    acme.key_unknown(uuid4())
+    rival.key_unknown(another.id)
+    read_long_ago(acme, another)
+    assert identity.heed_signatures(acme.house.engine, acme.databases) == 0
+    assert acme.keys_unknown() == rival.keys_unknown() == set()
+
+
+def test_a_cell_that_is_away_keeps_no_other_from_being_heard(acme: Setting) -> None:
+    pages = {"/metadata": ("application/xml", metadata(certificate()))}
+    with website(pages) as base:
+        made = saml(acme, settings={}, metadata_url=f"{base}/metadata")
+    acme.house.sql("update sign_in_connection set stage = 'pilot' where id = :id", id=made.id)
+    acme.key_unknown(made.id)
+    read_long_ago(acme, made)
+    with a_cell_database_that_is_away(acme):
+        assert identity.heed_signatures(acme.house.engine, acme.databases) == 1
+
+
+@contextmanager
+def a_cell_database_that_is_away(acme: Setting) -> Iterator[None]:
+    made = uuid4()
+    with transaction(acme.house.engine) as session:
+        url = acme.house.vault.seal(f"postgresql://nobody@127.0.0.1:1/away_{made.hex}", ADMIN)
+        cell = placement.cell(session, CELL).id
+        session.add(
+            CellDatabase(
+                id=made,
+                cell_id=cell,
+                name=f"away_{made.hex}",
+                admin_url_sealed=url,
+                app_url_sealed=url,
+                capacity=1,
+                spares_wanted=0,
+            )
+        )
+    yield
+    acme.house.sql("delete from cell_database where id = :id", id=made)
 
 
 def test_an_oidc_connection_asks_its_provider_and_seals_the_secret(acme: Setting) -> None:
