@@ -13,6 +13,7 @@ from control_plane.commands.operation import operation
 from control_plane.commands.organisation import organisation
 from control_plane.commands.sign_in import policy, scim, set_up_link
 from control_plane.commands.storage import storage
+from control_plane.commands.support import support
 from control_plane.commands.token import token
 from control_plane.commands.upgrading import upgrade_cells
 from control_plane.commands.vault import vault
@@ -33,7 +34,7 @@ def main() -> None:
     """
 
 
-SIGN_IN = (domain, connection, policy, scim, set_up_link)
+SIGN_IN = (domain, connection, policy, scim, set_up_link, support)
 for command in (up, organisation, *SIGN_IN, storage, offer, cell, operation, token, audit, staff, database, vault):
     main.add_command(command)
 cell.add_command(export)

@@ -121,6 +121,7 @@ from control_plane.identity.support import (
     enter_support,
     support_access,
     support_accesses,
+    supporter,
 )
 from control_plane.identity.tokens import (
     OVERLAP,
@@ -266,6 +267,7 @@ __all__ = [
     "start_test",
     "support_access",
     "support_accesses",
+    "supporter",
     "take_flow",
     "token",
     "tokens",

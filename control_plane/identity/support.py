@@ -11,11 +11,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from control_plane import provisioning
-from control_plane.audit import Actor
+from control_plane.audit import SYSTEM, Actor
 from control_plane.identity import changing, support_mails
 from control_plane.identity.models import Staff
 from control_plane.identity.organisation_models import SupportAccess
 from control_plane.identity.roles import Permission, allows
+from control_plane.identity.staff import find_staff
 from kit.errors import Refusal, not_found
 from kit.ids import new_id
 
@@ -50,6 +51,15 @@ class SupportView:
         return not answered and self.asked_at > datetime.now(UTC) - WAITS
 
     @property
+    def state(self) -> str:
+        """Its standing in one word."""
+        if self.open or self.waits:
+            return "open" if self.open else "waiting"
+        if self.accepted_at is not None:
+            return "ended"
+        return "refused" if self.ended_at is not None and self.ended_by != SYSTEM.name else "unanswered"
+
+    @property
     def open(self) -> bool:
         """The workspace lets this person in now."""
         return self.until is not None and self.ended_at is None and self.until > datetime.now(UTC)
@@ -72,6 +82,15 @@ def support_access(session: Session, organisation_id: UUID, access_id: UUID) -> 
     if row is None or row.organisation_id != organisation_id:
         raise not_found("support access")
     return _view(row)
+
+
+def supporter(session: Session, email: str) -> Staff:
+    """Somebody of the staff who may come in where he is let in."""
+    found = find_staff(session, email)
+    if found is None or found.disabled_at is not None or not allows(found.role, Permission.SUPPORT):
+        message = "Nobody of the staff who may be let in has the address {email}."
+        raise Refusal("staff_unknown", message, field="staff", email=email)
+    return found
 
 
 def ask_support(

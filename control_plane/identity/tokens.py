@@ -38,6 +38,8 @@ class Scope(StrEnum):
     STORAGE_WRITE = "storage:write"
     IDENTITY_READ = "identity:read"
     IDENTITY_WRITE = "identity:write"
+    SUPPORT_READ = "support:read"
+    SUPPORT_WRITE = "support:write"
     TOKENS_READ = "tokens:read"
     TOKENS_WRITE = "tokens:write"
     AUDIT_READ = "audit:read"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from control_plane.operator_api import bodies, identity_bodies
+from control_plane.operator_api import bodies, identity_bodies, support_bodies
 
 REASON = "Contract 42 has ended"
 TEAM: dict[str, Any] = {
@@ -87,6 +87,12 @@ EXAMPLES: dict[type[bodies.Body], dict[str, Any]] = {
     identity_bodies.PolicyChange: {"second_factor": True, "networks": ["192.0.2.0/24"]},
     identity_bodies.NewScimToken: {"name": "Entra ID", "days": 365},
     identity_bodies.NewSetUpLink: {"purpose": "sign_in", "hours": 72},
+    support_bodies.NewSupportAccess: {
+        "staff": "ines@provider.example",
+        "reason": "Ticket 4711: a folder does not open",
+        "read_only": True,
+        "hours": 3,
+    },
     bodies.NewToken: {
         "name": "nightly import",
         "scopes": ["organisations:read", "organisations:write"],

@@ -10,7 +10,7 @@ from litestar import Litestar, Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
-from control_plane.operator_api import bodies, identity_bodies
+from control_plane.operator_api import bodies, identity_bodies, support_bodies
 from control_plane.operator_api.examples import EXAMPLES
 from control_plane.operator_api.guards import Requires
 from control_plane.operator_api.parameters import Given, function_of, parameters
@@ -56,7 +56,7 @@ HEADERS = {
     "Retry-After": ("Seconds to wait.", {"type": "integer", "minimum": 1}),
     "WWW-Authenticate": ("What is wanted.", {"type": "string"}),
 }
-_KINDS = [*vars(bodies).values(), *vars(identity_bodies).values()]
+_KINDS = [*vars(bodies).values(), *vars(identity_bodies).values(), *vars(support_bodies).values()]
 SENT = frozenset(kind for kind in _KINDS if isinstance(kind, type) and issubclass(kind, msgspec.Struct))
 ETAGGED = ("{reference}", "{code}", "{connection_id}", "/sign-in-policy")
 
@@ -165,6 +165,7 @@ PATHS: dict[str, tuple[str, dict[str, Any]]] = {
     "connection_id": ("A connection's id.", {"type": "string", "format": "uuid"}),
     "scim_token_id": ("The id of a directory's token.", {"type": "string", "format": "uuid"}),
     "link_id": ("A set-up link's id.", {"type": "string", "format": "uuid"}),
+    "access_id": ("The id of a support access.", {"type": "string", "format": "uuid"}),
     "token_id": ("A token's id.", {"type": "string", "format": "uuid"}),
     "code": ("An offer's code.", {"type": "string", "minLength": 1, "examples": ["team"]}),
     "name": ("A cell's name.", {"type": "string", "minLength": 1, "examples": ["fr-par-1"]}),

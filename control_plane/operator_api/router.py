@@ -25,6 +25,7 @@ from control_plane.operator_api.controllers.sign_in import (
 )
 from control_plane.operator_api.controllers.states import StateController
 from control_plane.operator_api.controllers.storage import OrganisationStorageController, StoreController
+from control_plane.operator_api.controllers.support import SupportController
 from control_plane.operator_api.controllers.tokens import TokenController
 from control_plane.operator_api.dependencies import (
     provide_actor,
@@ -55,6 +56,7 @@ CONTROLLERS: list[Any] = [
     PolicyController,
     ScimTokenController,
     SetUpLinkController,
+    SupportController,
     OperationController,
     TokenController,
     AuditController,

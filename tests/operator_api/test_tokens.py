@@ -59,6 +59,8 @@ def test_a_token_without_the_scope_is_told_which_one_it_lacks(api: Api, scope: S
         "storage:write": ("POST", "/organisations/sevres/storage/verification"),
         "identity:read": ("GET", "/organisations/sevres/domains"),
         "identity:write": ("POST", "/organisations/sevres/domains"),
+        "support:read": ("GET", "/organisations/sevres/support"),
+        "support:write": ("POST", "/organisations/sevres/support"),
         "tokens:read": ("GET", "/tokens"),
         "tokens:write": ("POST", "/tokens"),
         "audit:read": ("GET", "/audit"),
