@@ -106,7 +106,9 @@ async def conclude(request: AnyRequest, back: Back, said: Said, trail: Trail) ->
             trace = await sso_traces.keep(conn, trail, _at(result, known))
             response: Response[Any] = _tested(request, connection, result, trace)
         else:
-            from_there = sessions.Origin(connection.id, said.subject, said.session, said.data, said.until)
+            from_there = sessions.Origin(
+                connection.id, said.subject, said.session, said.data, said.until, said.proved_at
+            )
             response = await signed_in(request, conn, person, way_to, way=Way.SSO, origin=from_there)
             if old := token_of(request):
                 await sessions.close(conn, sessions.digest(old))
@@ -114,6 +116,10 @@ async def conclude(request: AnyRequest, back: Back, said: Said, trail: Trail) ->
             await sso_traces.keep(conn, trail, result)
     response.set_cookie(clear_cookie(request.scope["scheme"], _name_in(flow, back.handle)))
     return response
+
+
+def _origin(connection: SignInConnection, said: Said) -> sessions.Origin:
+    return sessions.Origin(connection.id, said.subject, said.session, said.data, said.until, said.proved_at)
 
 
 def _at(result: Result, principal_id: Any) -> Result:
