@@ -111,6 +111,7 @@ def test_the_staff_s_own_sign_in_is_read_whole_and_shows_no_secret(env: dict[str
     assert told.client_secret == "s3cret of the client"
     assert told.roles == (("ops", "operator"), ("cn=help", "support"))
     assert told.only
+    assert told.minutes == 60
     assert told.client_secret not in repr(settings)
 
 
@@ -134,6 +135,9 @@ def test_half_a_setting_of_the_staff_s_own_sign_in_stops_the_start(staff: dict[s
         ("ROLES", "ops=king"),
         ("ROLES", "operator"),
         ("ONLY", "perhaps"),
+        ("MINUTES", "9"),
+        ("MINUTES", "721"),
+        ("MINUTES", "an hour"),
     ],
 )
 def test_a_wrong_setting_of_the_staff_s_own_sign_in_stops_the_start(

@@ -8,7 +8,7 @@ import pytest
 from control_plane import audit, organisations
 from control_plane.audit import Filter
 from kit.db import transaction
-from tests.portal.test_guards import token_in
+from tests.portal.pages import send, words
 from tests.world.house import House
 from tests.world.staff_door import Door
 
@@ -18,11 +18,6 @@ def client(door: Door) -> Iterator[httpx.Client]:
     """An operator who reads English."""
     with door.client("operator", locale="en") as made:
         yield made
-
-
-def send(client: httpx.Client, path: str, **fields: str) -> httpx.Response:
-    csrf = token_in(client.get("/account"))
-    return client.post(path, data={"csrf": csrf, **{name.replace("__", "."): value for name, value in fields.items()}})
 
 
 def order(client: httpx.Client, address: str, **fields: str) -> httpx.Response:
@@ -35,11 +30,6 @@ def order(client: httpx.Client, address: str, **fields: str) -> httpx.Response:
         "locale": "fr",
     }
     return send(client, "/organisations", **(asked | fields))
-
-
-def words(answer: httpx.Response) -> str:
-    """A page with plain spaces."""
-    return answer.text.replace("\u00a0", " ").replace("\u202f", " ")
 
 
 def id_in(answer: httpx.Response) -> UUID:

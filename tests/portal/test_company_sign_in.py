@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
@@ -11,19 +10,15 @@ from playwright.sync_api import expect
 
 from control_plane import identity
 from control_plane.audit import SYSTEM
-from control_plane.embedded import ports
 from control_plane.identity import Client
 from kit.db import transaction
 from tests.journeys.looking import overflow, violations
-from tests.portal.test_door import password
+from tests.portal.company import BEGIN, CALLBACK, inside, open_doors, way_back
+from tests.portal.pages import password
 from tests.world.chromium import Browser
 from tests.world.house import House
-from tests.world.openid import OpenIDProvider, User, Visitor, client, openid_provider
-from tests.world.staff_door import PASSWORD, Door, open_door
-
-BEGIN = "/sign-in/oidc"
-CALLBACK = "/sign-in/oidc/callback"
-SECRET = "a-secret-of-the-portal"
+from tests.world.openid import User
+from tests.world.staff_door import PASSWORD, Door
 
 INES = User("ines@parvis.example")
 MARC = User("marc@parvis.example", ("parvis-operators",))
@@ -45,46 +40,13 @@ class Doors:
     usual: Door
     only: Door
     away: Door
-    provider: OpenIDProvider
 
 
 @pytest.fixture(scope="module")
 def doors(house: House, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
-    folder: Path = tmp_path_factory.mktemp("company")
-    numbers = [ports.free_port() for _ in range(3)]
-    kept = folder / "client-secret"
-    kept.write_text(SECRET)
-    clients = [client(f"portal-{one}", SECRET, f"http://portal.parvis.localhost:{one}{CALLBACK}") for one in numbers]
-    with openid_provider(folder / "provider", clients, USERS) as provider:
-        told = {
-            "ALLOW_PRIVATE_FETCH": "1",
-            "STAFF_OIDC_ISSUER": provider.issuer,
-            "STAFF_OIDC_CLIENT_SECRET_FILE": str(kept),
-            "STAFF_OIDC_SCOPES": "openid email profile groups",
-            "STAFF_OIDC_ROLES": "parvis-operators=operator,parvis-support=support",
-        }
-        more = [{}, {"STAFF_OIDC_ONLY": "1"}, {"STAFF_OIDC_ISSUER": "http://127.0.0.1:9"}]
-        places = [folder / str(one) for one in numbers]
-        for place in places:
-            place.mkdir()
-        one, two, three = [
-            open_door(house, place, port, **told | {"STAFF_OIDC_CLIENT_ID": f"portal-{port}"} | own)
-            for place, port, own in zip(places, numbers, more, strict=True)
-        ]
-        with one as usual, two as only, three as away:
-            yield Doors(usual, only, away, provider)
-
-
-def way_back(door: Door, browser: httpx.Client, user: User, next_path: str = "", *, allow: str = "yes") -> str:
-    """From the button through the provider's pages: the address that it sends the browser back to."""
-    begun = browser.get(BEGIN, params={"next": next_path} if next_path else {})
-    assert begun.status_code == 303, begun.text
-    with Visitor() as visitor:
-        return visitor.sign_in(begun.headers["location"], user, f"{door.url}{CALLBACK}", allow=allow)
-
-
-def inside(browser: httpx.Client) -> bool:
-    return browser.get("/account").status_code == 200
+    settings: list[dict[str, str]] = [{}, {"STAFF_OIDC_ONLY": "1"}, {"STAFF_OIDC_ISSUER": "http://127.0.0.1:9"}]
+    with open_doors(house, tmp_path_factory.mktemp("company"), USERS, settings) as (_, (usual, only, away)):
+        yield Doors(usual, only, away)
 
 
 def comes_in(door: Door, user: User) -> httpx.Response:

@@ -6,12 +6,8 @@ import pytest
 
 from control_plane import identity
 from kit.db import transaction
-from tests.portal.test_guards import token_in
+from tests.portal.pages import password, token_in
 from tests.world.staff_door import PASSWORD, Door
-
-
-def password(client: httpx.Client, email: str, secret: str = PASSWORD, next_path: str = "/") -> httpx.Response:
-    return client.post("/sign-in", data={"email": email, "password": secret, "next": next_path})
 
 
 def cookie_of(answer: httpx.Response) -> str:

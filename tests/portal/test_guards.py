@@ -2,7 +2,6 @@
 
 import re
 
-import httpx
 import pytest
 from litestar import Litestar
 from litestar.datastructures import State
@@ -12,6 +11,7 @@ from control_plane.identity import Permission, Role, allows
 from control_plane.portal import controllers, signing_out
 from control_plane.portal.desk import Requires
 from control_plane.portal.routing import ROOMS
+from tests.portal.pages import token_in
 from tests.world.house import House
 from tests.world.staff_door import Door
 
@@ -202,12 +202,6 @@ def test_what_a_person_may_not_do_is_not_shown(door: Door, example: dict[str, st
     assert shown["support"] == {"operations", "keys", "support", "journal", "read-only", "suspend"}
     everything = {"operations", "keys", "support", "journal", "offer", "trial", "read-only", "suspend", "close"}
     assert shown["operator"] == everything
-
-
-def token_in(answer: httpx.Response) -> str:
-    found = re.search(r'name="csrf" value="([^"]+)"', answer.text)
-    assert found, "the page carries no token"
-    return found[1]
 
 
 FORGERIES: list[dict[str, dict[str, str]]] = [

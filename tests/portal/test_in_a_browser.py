@@ -5,29 +5,18 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
 from control_plane import organisations
 from control_plane.audit import SYSTEM
 from kit.db import transaction
 from tests.journeys.looking import overflow, violations
+from tests.portal.pages import enter, signed_in
 from tests.world.chromium import Browser
 from tests.world.house import House
 from tests.world.staff_door import PASSWORD, Door
 
 pytestmark = pytest.mark.browser
-
-
-def signed_in(browser: Browser, door: Door, role: str = "operator", *, locale: str = "en", **options: Any) -> Page:
-    """A page whose browser has a full session."""
-    context = browser.context(lang=locale, **options)
-    enter(context, door, role, locale)
-    return context.new_page()
-
-
-def enter(context: BrowserContext, door: Door, role: str, locale: str) -> None:
-    token = door.session_of(door.staff(role, locale=locale))
-    context.add_cookies([{"name": "portal", "value": token, "url": door.url, "httpOnly": True, "sameSite": "Lax"}])
 
 
 def authenticator(page: Page, *, verifies: bool = True) -> Any:

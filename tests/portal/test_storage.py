@@ -15,8 +15,7 @@ from control_plane.audit import SYSTEM
 from control_plane.portal.storage_looks import LAG_RULE, lag_look
 from kit.db import transaction
 from tests.journeys.looking import overflow, violations
-from tests.portal.test_acting import send, words
-from tests.portal.test_in_a_browser import enter, signed_in
+from tests.portal.pages import enter, send, signed_in, words
 from tests.world.chromium import Browser
 from tests.world.house import House
 from tests.world.staff_door import Door
