@@ -13,6 +13,7 @@ import msgspec
 from litestar import Request
 
 from kit.errors import Refusal
+from kit.interface import locale_of
 from kit.web.csrf import SAFE
 from tenant_app.accounts import policies
 from tenant_app.accounts.sessions import Origin
@@ -55,8 +56,16 @@ async def let_in(request: Request[Any, Any, Any], record: TenantRecord, conn: Co
         # PostgreSQL itself refuses what a handler might forget.
         await conn.execute("SET TRANSACTION READ ONLY")
     _require_open(request, grant)
-    rank = int(Role.ADMINISTRATOR)
-    return msgspec.structs.replace(viewer, name=grant.staff_name, email="", role=rank, equipped=True, support=grant)
+    return msgspec.structs.replace(
+        viewer,
+        name=grant.staff_name,
+        email="",
+        role=int(Role.ADMINISTRATOR),
+        # Pages speak to whoever reads them, not to whoever agreed.
+        locale=locale_of(request),
+        equipped=True,
+        support=grant,
+    )
 
 
 def _require_open(request: Request[Any, Any, Any], grant: SupportGrant) -> None:
