@@ -17,7 +17,7 @@ from kit.web import Frame, client_ip, content_policy, exception_handlers, health
 from tenant_app.accounts import Abroad, Account, Entrance, Proof, SingleLogout, SingleSignOn
 from tenant_app.drive import Drive, Home, Stores, Transfers, Trash
 from tenant_app.interface import answer_failure
-from tenant_app.members import Joining, Members
+from tenant_app.members import Joining, Members, Waiting
 from tenant_app.scim import Provisioning, wrong_method
 from tenant_app.spaces import Spaces
 from tenant_app.tenancy import Directory, TenantRecord, admit, tenant
@@ -110,6 +110,7 @@ def create_app(settings: CellSettings, routes: list[ControllerRouterHandler] | N
     rooms.state.directory = directory
     rooms.state.stores = stores
     rooms.state.abroad = Abroad(allow_private=settings.allow_private_fetch)
+    rooms.state.invitations = Waiting()
     closed = Litestar([state_page], exception_handlers=exception_handlers(), logging_config=None, openapi_config=None)
 
     def policy() -> str:

@@ -14,6 +14,7 @@ from tenant_app.accounts.doorway import (
     told,
 )
 from tenant_app.accounts.entrance import Entrance
+from tenant_app.accounts.invited import Invited
 from tenant_app.accounts.journal import note, notes, record
 from tenant_app.accounts.leftovers import forget_sign_ins
 from tenant_app.accounts.models import principal as person
@@ -36,6 +37,7 @@ __all__ = [
     "AnyRequest",
     "Desk",
     "Entrance",
+    "Invited",
     "Person",
     "Proof",
     "Room",

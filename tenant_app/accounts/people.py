@@ -13,6 +13,7 @@ from tenant_app.interface import Role
 from tenant_app.tenancy import Connection, Q
 
 LOCALES = ("fr", "en")
+LONGEST_EMAIL = 254
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -70,7 +71,20 @@ async def lock_seats(conn: Connection) -> None:
 
 def normal_email(email: str) -> str:
     """The form in which an e-mail is kept and looked for."""
-    return email.strip().lower()[:254]
+    return email.strip().lower()[:LONGEST_EMAIL]
+
+
+def whole_email(email: str) -> str:
+    """The same of what somebody else sent; nothing where that is no address."""
+    # Cut to what is kept, a long one would end in another domain than it was sent with.
+    whole = len(email.strip()) <= LONGEST_EMAIL and email.strip().isprintable() and " " not in email.strip()
+    normal = normal_email(email)
+    return normal if whole and all(normal.rpartition("@")[::2]) else ""
+
+
+def printable_name(name: str) -> str:
+    """A name that somebody else sent, in one line and as long as is kept."""
+    return "".join(one for one in " ".join(name.split()) if one.isprintable())[:120].strip()
 
 
 async def by_id(conn: Connection, of: UUID) -> Person | None:

@@ -14,7 +14,7 @@ from kit.web import client_ip, content_policy
 from tenant_app.accounts import attempts, policies, sessions, sso_flow, sso_traces
 from tenant_app.accounts.desk import connection as transaction
 from tenant_app.accounts.desk import token_of
-from tenant_app.accounts.doorway import AnyRequest, outside, signed_in, way_on
+from tenant_app.accounts.doorway import AnyRequest, origin, outside, signed_in, way_on
 from tenant_app.accounts.journal import record as journal
 from tenant_app.accounts.outbox import unknown_key
 from tenant_app.accounts.sessions import Way
@@ -96,7 +96,8 @@ async def conclude(request: AnyRequest, back: Back, said: Said, trail: Trail) ->
     record, connection, flow = tenant(request), back.connection, back.flow
     way_to = way_on(str(flow.data.get("next", "/")))
     async with transaction(request) as (_, conn):
-        reception = Reception(conn, record, connection, trail)
+        waiting = request.app.state.invitations
+        reception = Reception(conn, record, connection, trail, invitations=waiting, origin=origin(request))
         if trail.test:
             await conn.execute("SAVEPOINT before")
         person, result = await reception.receive(said, locale_of(request, record.locale))

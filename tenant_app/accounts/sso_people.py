@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from kit.errors import Refusal
 from kit.ids import new_id
 from tenant_app.accounts import people, policies
+from tenant_app.accounts.invited import Invitations, Invited
 from tenant_app.accounts.journal import record as journal
 from tenant_app.accounts.models import identity_link, principal
 from tenant_app.accounts.outbox import chore_later
@@ -22,13 +23,13 @@ from tenant_app.accounts.people import Person
 from tenant_app.accounts.rights import lose_sso_admin
 from tenant_app.accounts.seats import kind_of, require_seats
 from tenant_app.accounts.sso_traces import Result, Trail
+from tenant_app.accounts.sso_updates import Now, Updates
 from tenant_app.contract import SignInConnection
 from tenant_app.interface import Role
 from tenant_app.tenancy import Connection, Q, TenantRecord, read_only_refusal
 
 ROLES = {"guest": Role.GUEST, "member": Role.MEMBER, "administrator": Role.ADMINISTRATOR}
 LONGEST_SUBJECT = 255
-LONGEST_EMAIL = 254
 # Under which check the console shows what kept somebody out.
 CHECKS = {
     "sso_subject": "subject",
@@ -104,11 +105,22 @@ SET_ROLE = Q(
 class Reception:
     """Receives whoever one connection vouches for, in one transaction of his tenant."""
 
-    def __init__(self, conn: Connection, record: TenantRecord, connection: SignInConnection, trail: Trail) -> None:
+    def __init__(
+        self,
+        conn: Connection,
+        record: TenantRecord,
+        connection: SignInConnection,
+        trail: Trail,
+        *,
+        invitations: Invitations,
+        origin: str,
+    ) -> None:
         self.conn = conn
+        self.invitations = invitations
         self.record = record
         self.connection = connection
         self.trail = trail
+        self.updates = Updates(conn, record, connection, trail, origin)
 
     async def receive(self, said: Said, locale: str) -> tuple[Person, Result]:
         """Who he is here: known, linked by his e-mail, or new. A Refusal names what keeps him out, and the cure."""
@@ -138,6 +150,7 @@ class Reception:
                 )
             )
         person = await self._with_role(person, role)
+        person = await self._as_told(person, said)
         await USED.run(self.conn, connection=self.connection.id, of=said.subject)
         role_name = Role(person.role).name.lower()
         return person, Result(person.email, person.name, role_name, action, person.id)
@@ -188,8 +201,9 @@ class Reception:
         self._require_open(email)
         person = await people.by_email(self.conn, email)
         action = "linked"
+        invited = await self.invitations.waiting(self.conn, email)
         if person is None:
-            person, action = await self._join(said, email, role, locale), "created"
+            person, action = await self._join(said, email, role, locale, invited), "created"
         elif await OF_PERSON.all(self.conn, connection_id=self.connection.id, person=person.id):
             # An address that was given to somebody else must not open the first one's account.
             raise self._failed(
@@ -202,18 +216,28 @@ class Reception:
             )
         await LINK.run(self.conn, connection_id=self.connection.id, subject=said.subject, person=person.id)
         await journal(self.conn, person.id, "account.linked", person.id, connection=str(self.connection.id))
+        if invited is not None and person.disabled_at is None:
+            await self.invitations.accept(self.conn, self.record, invited, person)
         return person, action
 
+    async def _as_told(self, person: Person, said: Said) -> Person:
+        """Under the name and e-mail that the provider gives now; invited under the new one, he is expected already."""
+        now = Now(people.printable_name(said.name), people.whole_email(said.email), said.email_verified)
+        after = await self.updates.follow(person, now)
+        if after.email and after.email != person.email:
+            invited = await self.invitations.waiting(self.conn, after.email)
+            if invited is not None:
+                await self.invitations.accept(self.conn, self.record, invited, after)
+        return after
+
     def _proven_email(self, said: Said) -> str:
-        email = people.normal_email(said.email)
-        # Cut to what is kept, a long one would end in another domain than it was sent with.
-        whole = len(said.email.strip()) <= LONGEST_EMAIL and email.isprintable() and " " not in email
-        if not whole or not all(email.rpartition("@")[::2]):
+        email = people.whole_email(said.email)
+        if not email:
             raise self._failed(
                 Refusal(
                     "sso_email_missing",
                     "{provider} sent no e-mail address (received: {seen}). Map the attribute that carries it.",
-                    seen=email[:100] or "—",
+                    seen=people.normal_email(said.email)[:100] or "—",
                 )
             )
         if said.email_verified is False:
@@ -236,8 +260,8 @@ class Reception:
         self.trail.checked("domain", ok=True, seen=email, wanted=", ".join(self.connection.domains))
         return email
 
-    async def _join(self, said: Said, email: str, role: Role, locale: str) -> Person:
-        if not self.connection.just_in_time:
+    async def _join(self, said: Said, email: str, role: Role, locale: str, invited: Invited | None) -> Person:
+        if invited is None and not self.connection.just_in_time:
             raise self._failed(
                 Refusal(
                     "sso_not_a_member",
@@ -247,9 +271,12 @@ class Reception:
             )
         if self.record.state == "read_only":
             raise read_only_refusal()
+        if invited is not None and not self.connection.roles:
+            # Somebody chose it for him. Where groups give roles they would give him theirs the next time anyway.
+            role = Role(invited.role)
         await require_seats(self.conn, self.record, kind_of(role), 1, invited=email)
         made = new_id()
-        name = _printable_name(said.name) or email.partition("@")[0]
+        name = people.printable_name(said.name) or email.partition("@")[0]
         await people.add(self.conn, made, name=name, email=email, role=int(role), locale=locale)
         await journal(self.conn, made, "member.joined", made, email=email, role=int(role), by=str(self.connection.id))
         await chore_later(self.conn, self.record)
@@ -271,7 +298,3 @@ class Reception:
             by=str(self.connection.id),
         )  # fmt: skip
         return msgspec.structs.replace(person, role=int(role), kind=kind_of(role))
-
-
-def _printable_name(name: str) -> str:
-    return "".join(one for one in " ".join(name.split()) if one.isprintable())[:120].strip()

@@ -65,6 +65,24 @@ def _password_reset(_: Translator, payload: Mapping[str, Any]) -> Words:
     )
 
 
+def _email_changed(_: Translator, payload: Mapping[str, Any]) -> Words:
+    organisation = payload["organisation"]
+    return Words(
+        _.locale,
+        organisation,
+        _("Your e-mail address at {organisation} has changed").format(organisation=organisation),
+        [
+            _("Hello {name},").format(name=payload["name"]),
+            _(
+                "{provider} now gives {email} as your address. From now on your account in the workspace of"
+                " {organisation} goes by that one, and mails go there."
+            ).format(provider=payload["provider"], email=payload["email"], organisation=organisation),
+        ],
+        (_("Open your account"), payload["url"]),
+        [_("You did not expect this? Tell an administrator of your organisation.")],
+    )
+
+
 def _storage_mark(_: Translator, payload: Mapping[str, Any]) -> Words:
     organisation = payload["organisation"]
     used, limit = size(payload["used"], _.locale), size(payload["limit"], _.locale)
@@ -120,6 +138,7 @@ def _removals_wait(_: Translator, payload: Mapping[str, Any]) -> Words:
 
 
 KINDS: dict[str, Callable[[Translator, Mapping[str, Any]], Words]] = {
+    "email_changed": _email_changed,
     "invitation": _invitation,
     "password_reset": _password_reset,
     "removals_wait": _removals_wait,

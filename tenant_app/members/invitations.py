@@ -13,6 +13,7 @@ from kit.errors import Refusal, not_found
 from kit.ids import new_id
 from tenant_app.accounts import (
     Desk,
+    Invited,
     Person,
     add,
     checked_name,
@@ -23,9 +24,9 @@ from tenant_app.accounts import (
     normal_email,
     note,
     person,
-    record,
     require_seats,
 )
+from tenant_app.accounts import record as journal
 from tenant_app.interface import Role
 from tenant_app.members.models import invitation
 from tenant_app.members.service import checked_role, person_rows
@@ -66,6 +67,10 @@ OPEN = Q(_invitation.order_by(invitation.c.created_at.desc(), invitation.c.id).l
 ONE_OPEN = Q(_invitation.where(invitation.c.id == bindparam("id")).with_for_update(), Invitation)
 BY_TOKEN = Q(
     _invitation.where(invitation.c.hash == bindparam("hash"), invitation.c.expires_at > NOW).with_for_update(),
+    Invitation,
+)
+WAITING = Q(
+    _invitation.where(invitation.c.email == bindparam("email"), invitation.c.expires_at > NOW).with_for_update(),
     Invitation,
 )
 _inviting = insert(invitation).values(
@@ -216,16 +221,41 @@ async def by_token(conn: Connection, token: str) -> Invitation:
 
 async def accept(conn: Connection, tenant: TenantRecord, token: str, name: str, locale: str) -> UUID:
     """The invited person is here now, in the space he was invited to. A link works once."""
+    # Seats before the row, as everywhere: he may come by his identity provider at the same moment.
+    await lock_seats(conn)
     found = await by_token(conn, token)
     name = checked_name(name)
-    await lock_seats(conn)
     if await HERE_ALREADY.all(conn, emails=[found.email]):
         raise invitation_void()
     made = new_id()
     await add(conn, made, name=name, email=found.email, role=found.role, locale=locale)
     await ACCEPT.run(conn, of=found.id)
-    await record(conn, made, "member.joined", made, email=found.email, role=found.role)
-    if found.space_id is not None:
-        await admit(conn, tenant, found.space_id, made, int(Role.GUEST if found.role == Role.GUEST else Role.MEMBER))
+    await journal(conn, made, "member.joined", made, email=found.email, role=found.role)
+    await _let_into(conn, tenant, found, made, found.role)
     await chore_later(conn, tenant)
     return made
+
+
+async def _let_into(conn: Connection, tenant: TenantRecord, found: Invitation, who: UUID, role: int) -> None:
+    """Into the space that an invitation names, if it names one."""
+    if found.space_id is not None:
+        guest = Role.GUEST in (found.role, role)
+        await admit(conn, tenant, found.space_id, who, int(Role.GUEST if guest else Role.MEMBER))
+
+
+class Waiting:
+    """Invitations of those who come by an identity provider first, which vouches for their address as a link does."""
+
+    async def waiting(self, conn: Connection, email: str) -> Invited | None:
+        """The one that waits for this e-mail."""
+        found: Invitation | None = await WAITING.one(conn, email=email)
+        return None if found is None else Invited(found.id, found.role)
+
+    async def accept(self, conn: Connection, record: TenantRecord, invited: Invited, person: Person) -> None:
+        """It is accepted, and he is in the space that it names."""
+        found: Invitation | None = await ONE_OPEN.one(conn, id=invited.id)
+        if found is None:
+            return
+        await ACCEPT.run(conn, of=found.id)
+        await journal(conn, person.id, "member.invitation_accepted", found.id, email=found.email)
+        await _let_into(conn, record, found, person.id, person.role)

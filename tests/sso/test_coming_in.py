@@ -72,7 +72,7 @@ def test_an_unproven_domain_neither_joins_nor_links(house: House) -> None:
     assert traces(house, other)[0]["result"] == {
         "email": f"{other.address}@example.org",
         "role": "owner",
-        "name": f"Owner of {other.address}",
+        "name": "Owner",
         "action": "linked",
     }
 
