@@ -61,6 +61,7 @@ from control_plane.identity.factors import (
     set_up_codes,
 )
 from control_plane.identity.failures import failure_of
+from control_plane.identity.leaving import change_role, disable_staff, reset_staff
 from control_plane.identity.models import ApiToken, Staff, StaffPasskey, StaffSession
 from control_plane.identity.policies import (
     LEAST_BREAK_GLASS,
@@ -102,14 +103,11 @@ from control_plane.identity.signing_in import (
 from control_plane.identity.staff import (
     actor_of,
     change_password,
-    change_role,
     count_staff,
     create_staff,
-    disable_staff,
     draw_password,
     end_sessions,
     find_staff,
-    reset_staff,
     staff_members,
 )
 from control_plane.identity.staff_links import Flow, begin_flow, linked_staff, sign_in_by_claims, take_flow

@@ -2,7 +2,6 @@
 
 import re
 import secrets
-from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import delete, func, select
@@ -10,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from control_plane import audit
 from control_plane.audit import Actor
-from control_plane.identity.models import Staff, StaffLink, StaffPasskey, StaffSession
+from control_plane.identity.models import Staff, StaffSession
 from control_plane.identity.roles import Role
 from kit.credentials import check_password, hash_password, needs_rehash
 from kit.errors import Refusal, Refusals, not_found
@@ -100,7 +99,8 @@ def staff_members(session: Session) -> list[Staff]:
     return list(session.scalars(select(Staff).order_by(Staff.name, Staff.id)))
 
 
-def _locked(session: Session, staff_id: UUID) -> Staff:
+def locked_staff(session: Session, staff_id: UUID) -> Staff:
+    """A member of staff, held until the transaction's end."""
     found = session.get(Staff, staff_id, with_for_update=True, populate_existing=True)
     if found is None:
         raise not_found("staff")
@@ -111,7 +111,7 @@ def change_password(
     session: Session, staff_id: UUID, password: str, *, actor: Actor, keep: bytes | None = None
 ) -> None:
     """A new password; every session but `keep` (a token's hash) ends. The caller has checked the old one."""
-    staff = _locked(session, staff_id)
+    staff = locked_staff(session, staff_id)
     check_password(password, email=staff.email, name=staff.name, field="new_password")
     staff.password = hash_password(password)
     end_sessions(session, staff_id, keep=keep)
@@ -122,45 +122,6 @@ def improve_hash(staff: Staff, password: str) -> None:
     """Hash anew when the cost has risen; the caller has just checked `password`."""
     if staff.password and needs_rehash(staff.password):
         staff.password = hash_password(password)
-
-
-def reset_staff(session: Session, staff_id: UUID, password: str | None, *, actor: Actor) -> Staff:
-    """Somebody lost their device: a new password or none, no second factor, no session. The next sign-in enrols anew.
-
-    Who they are at the provider's OpenID Connect is forgotten too: the next sign-in there links them anew.
-    """
-    staff = _locked(session, staff_id)
-    if password is not None:
-        check_password(password, email=staff.email, name=staff.name)
-    staff.password = None if password is None else hash_password(password)
-    staff.totp_sealed = None
-    session.execute(delete(StaffPasskey).where(StaffPasskey.staff_id == staff_id))
-    session.execute(delete(StaffLink).where(StaffLink.staff_id == staff_id))
-    end_sessions(session, staff_id)
-    audit.record(session, "staff.reset", actor=actor, data={"staff_id": str(staff_id)})
-    return staff
-
-
-def disable_staff(session: Session, staff_id: UUID, *, actor: Actor) -> Staff:
-    """Nobody signs in by this account any more, and its sessions end now."""
-    staff = _locked(session, staff_id)
-    staff.disabled_at = datetime.now(UTC)
-    end_sessions(session, staff_id)
-    audit.record(session, "staff.disabled", actor=actor, data={"staff_id": str(staff_id)})
-    return staff
-
-
-def change_role(session: Session, staff_id: UUID, role: str, *, actor: Actor) -> Staff:
-    """Another role; sessions end, so that no session carries rights of before."""
-    if role not in set(Role):
-        raise Refusal("role_unknown", "A role is one of {roles}.", field="role", roles=", ".join(Role))
-    staff = _locked(session, staff_id)
-    before, staff.role = staff.role, role
-    end_sessions(session, staff_id)
-    audit.record(
-        session, "staff.role_changed", actor=actor, data={"staff_id": str(staff_id), "before": before, "after": role}
-    )
-    return staff
 
 
 def end_sessions(session: Session, staff_id: UUID, *, keep: bytes | None = None) -> int:

@@ -17,10 +17,11 @@ from sqlalchemy.orm import Session
 from control_plane import audit
 from control_plane.identity import attempts
 from control_plane.identity.attempts import CLIENT_TRIES
+from control_plane.identity.leaving import change_role, end_all
 from control_plane.identity.models import Staff, StaffFlow, StaffLink
 from control_plane.identity.sessions import FULL, Client
 from control_plane.identity.signing_in import Opened, complete
-from control_plane.identity.staff import EMAIL, actor_of, change_role, create_staff, end_sessions, find_staff
+from control_plane.identity.staff import EMAIL, actor_of, create_staff, find_staff
 from control_plane.identity.vouching import Voucher, renew, vouch
 from kit.credentials import new_token, token_hash
 from kit.db import vault_of
@@ -215,7 +216,7 @@ def _note_refusal(session: Session, told: Told, client: Client, refusal: Refusal
     staff = find_staff(session, told.email) if link is None and told.email else None
     staff_id = link.staff_id if link else staff.id if staff else None
     if staff_id and refusal.code == ROLE_GONE:
-        end_sessions(session, staff_id)
+        end_all(session, staff_id, actor=audit.SYSTEM)
     data = {"way": WAY, "ip": client.ip, "reason": refusal.code, "issuer": told.issuer, "subject": told.subject}
     audit.record(
         session,
