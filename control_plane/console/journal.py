@@ -34,7 +34,7 @@ GROUPS = {
         *("scim_token.", "scim_removal.", "set_up_link.", "support."),
     ),
     SIGN_INS: ("sign_in.", "test."),
-    DIRECTORY: ("user.", "group."),
+    DIRECTORY: ("user.", "group.", "mapping."),
 }
 WORDS = {CHANGES: VERBS, SIGN_INS: SIGN_IN_VERBS, DIRECTORY: SCIM_VERBS}
 PER_PAGE = 50

@@ -45,6 +45,7 @@ def _decided(desk: Desk, entries: Entries, decide: Decide, verb: str, done: str)
     try:
         if not chosen:
             raise _nobody()
+        _of_others(desk, chosen)
         people = decide(desk.organisation_id, chosen, desk.signed.person.id)
     except Refusal as wrong:
         return _page(desk, wrong, chosen)
@@ -52,6 +53,18 @@ def _decided(desk: Desk, entries: Entries, decide: Decide, verb: str, done: str)
     data = {"people": [str(one) for one in people]}
     audit.record(desk.session, verb, actor=desk.actor, organisation_id=desk.organisation_id, data=data)
     return go("/provisioning/removals", done)
+
+
+def _of_others(desk: Desk, chosen: Collection[UUID]) -> None:
+    """Whom his directory would remove does not keep himself in."""
+    assert desk.signed.person is not None
+    own = desk.signed.person.id
+    if any(
+        one.principal_id == own and one.id in chosen for one in desk.database.pending_removals(desk.organisation_id)
+    ):
+        raise Refusal(
+            "own_removal", "Your own removal is among them: another administrator decides about you.", status=403
+        )
 
 
 def _nobody() -> Refusal:

@@ -64,6 +64,7 @@ REMOVALS: dict[str, str] = {
     "deactivate": N_("Deactivated in the directory"),
     "delete": N_("Deleted from the directory"),
     "group": N_("In no group any more that gives a role"),
+    "mapping": N_("In no group that gives a role by your changed mapping"),
 }
 
 SCIM_VERBS: dict[str, str] = {
@@ -80,6 +81,7 @@ SCIM_VERBS: dict[str, str] = {
     "group.created": N_("Group pushed"),
     "group.changed": N_("Group changed"),
     "group.deleted": N_("Group deleted"),
+    "mapping.refused": N_("Changed mapping not applied"),
 }
 
 ACTORS: dict[str, str] = {

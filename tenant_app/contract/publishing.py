@@ -39,6 +39,10 @@ insert into directory.host (host, organisation_id) select host, %s from unnest(%
 on conflict (host) do nothing
 """
 FOREIGN_HOST = "select host from directory.host where host = any(%s) and organisation_id <> %s limit 1"
+CHORE = """
+insert into directory.chore as c (organisation_id) values (%s)
+on conflict (organisation_id) do update set due_at = least(c.due_at, excluded.due_at)
+"""
 USAGE = """
 select organisation_id, storage_bytes, members, guests, spaces, seen_at, measured_at,
        store_bytes, store_objects, orphans, missing, reconciled_at
@@ -81,6 +85,9 @@ def publish(connection: Connection, record: TenantRecord) -> bool:
     stored = None if row is None else from_row(row)
     if stored is not None and stored.generation > record.generation:
         raise Unavailable("fenced", f"generation {stored.generation} of {record.organisation_id} is already published")
+    if stored is not None and _mapping(stored) != _mapping(record):
+        # The worker applies it to whom a directory has pushed.
+        connection.execute(CHORE, [record.organisation_id])
     if stored is not None and sorted(stored.hosts) == hosts:
         return connection.execute(PUBLISH.encode(), _values(record)).rowcount > 0
     with connection.pipeline():
@@ -92,6 +99,13 @@ def publish(connection: Connection, record: TenantRecord) -> bool:
     if taken is not None:
         raise Refusal("host_taken", "“{host}” leads to another organisation.", field="hosts", host=taken[0])
     return True
+
+
+def _mapping(record: TenantRecord) -> list[Any]:
+    """As what directories let in whom."""
+    identity = record.identity
+    roles = [(one.id, one.roles, one.otherwise) for one in identity.connections]
+    return [roles, {one.connection_id for one in identity.scim_tokens}]
 
 
 def _values(record: TenantRecord) -> list[Any]:

@@ -37,7 +37,7 @@ TELL = "insert into scim_event (id, verb, object_id, data) values (%s, %s, %s, %
 
 
 class Removal(Value, frozen=True, kw_only=True):
-    """Somebody whom his directory would remove. `kind`: deactivate, delete, or group (none gives him a role)."""
+    """Somebody whom his directory would remove. `kind`: deactivate, delete; group, mapping: none gives him a role."""
 
     id: UUID
     principal_id: UUID

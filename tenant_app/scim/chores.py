@@ -1,4 +1,4 @@
-"""What the worker does about a directory after the fact: old events are forgotten, and held removals are told of."""
+"""What the worker does about a directory after the fact: it follows the mapping, tells of held removals, forgets."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,7 +7,7 @@ from sqlalchemy import Interval, bindparam, delete, func, literal_column, select
 
 from kit.ids import least_id
 from tenant_app.contract import EVENT_DAYS
-from tenant_app.scim import telling
+from tenant_app.scim import mapping, telling
 from tenant_app.scim.models import scim_event
 from tenant_app.tenancy import Q, TenantPool, TenantRecord
 
@@ -28,14 +28,15 @@ LATER = (asyncpg.UndefinedTableError, asyncpg.InsufficientPrivilegeError)
 
 async def follow_up(pool: TenantPool, record: TenantRecord) -> datetime | None:
     """All of it; tells when to come again, if at all."""
-    again = None
+    soon, again = None, None
     try:
+        soon = await mapping.follow(pool, record)
         async with pool.transaction(record, read_only=False) as conn:
             again = await telling.tell(conn, record)
         await _forget(pool, record)
     except LATER:
         pass
-    return again
+    return min((at for at in (soon, again) if at is not None), default=None)
 
 
 async def _forget(pool: TenantPool, record: TenantRecord) -> None:

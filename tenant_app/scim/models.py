@@ -41,7 +41,7 @@ scim_group_member = Table(
     Column("user_id", Uuid, primary_key=True),
 )
 
-# kind: deactivate, delete, group (no group gives him a role any more). state: done, waiting, refused, withdrawn.
+# kind: deactivate, delete; group, mapping: no group gives him a role. state: done, waiting, refused, withdrawn.
 scim_removal = Table(
     "scim_removal",
     metadata,

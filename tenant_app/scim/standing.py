@@ -37,6 +37,13 @@ class Standing(msgspec.Struct, frozen=True):
     groups: list[str | None]
 
 
+class Mapping(msgspec.Struct, frozen=True):
+    """As what a connection lets in whom: a role by group, else `otherwise`. Without roles it says nothing."""
+
+    roles: dict[str, str] = {}
+    otherwise: str | None = None
+
+
 class Count(msgspec.Struct, frozen=True):
     """How many."""
 
@@ -80,7 +87,7 @@ OTHER_OWNERS = Q(
 )
 
 
-def role_by(connection: SignInConnection | None, groups: Sequence[str | None], kept: int) -> int | None:
+def role_by(connection: SignInConnection | Mapping | None, groups: Sequence[str | None], kept: int) -> int | None:
     """The highest role that a connection gives to these groups, else its default; `kept` where it maps nothing."""
     if connection is None or not connection.roles:
         return kept
