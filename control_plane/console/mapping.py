@@ -14,6 +14,7 @@ from control_plane.console.conflicts import Theirs
 from control_plane.console.connection import common, find
 from control_plane.console.connections import READERS, WRITERS
 from control_plane.console.desk import Desk, go
+from control_plane.console.preview import KEPT, SOURCES, Previewed, previewed
 from control_plane.console.vendors import OURS, USES
 from control_plane.identity import ConnectionChange, ConnectionView
 from kit.errors import Refusal, Refusals
@@ -42,13 +43,16 @@ def _draw(
     form: Form | None = None,
     entries: Entries | None = None,
     theirs: Sequence[Theirs] | None = None,
+    tried: Sequence[Previewed] | None = None,
 ) -> Response[str]:
     chosen = entries.all("domains") if entries else list(one.domains)
     proven = [each.name for each in identity.domains(desk.session, desk.organisation_id) if each.proven]
-    asked = desk.request.query_params.get("groups")
+    asked = (entries.text("groups") if entries else desk.request.query_params.get("groups")) or ""
+    if tried is None and asked and not entries:
+        tried = previewed(desk, one, one.roles, one.otherwise, asked)
     return desk.show(
         "console/mapping.html",
-        status=412 if theirs is not None else 422 if form else 200,
+        status=412 if theirs is not None else 422 if form and form.errors else 200,
         theirs=theirs,
         form=form or Form(_shown(one)),
         rows=_rows(entries) if entries else list(one.roles.items()),
@@ -60,20 +64,11 @@ def _draw(
         uses=USES,
         given=GIVEN,
         asked=asked,
-        preview=_preview(one, asked),
+        preview=tried or (),
+        sources=SOURCES,
+        kept=KEPT,
         **common(one, "people"),
     )
-
-
-def _preview(one: ConnectionView, asked: str | None) -> list[tuple[str, str | None]]:
-    """A person a line: what the groups after the name give. Without a name, the groups alone."""
-    found: list[tuple[str, str | None]] = []
-    for line in (asked or "")[:4000].splitlines()[:50]:
-        name, colon, groups = line.partition(":")
-        listed = [group.strip() for group in (groups if colon else name).split(",") if group.strip()]
-        if line.strip():
-            found.append((line.strip(), identity.role_for(one, listed)))
-    return found
 
 
 def _rows(entries: Entries) -> Rows:
@@ -115,6 +110,27 @@ def change_people(
     return go(f"/sign-in/{one.id}/people", "saved")
 
 
+@post("/sign-in/{connection_id:uuid}/people/preview", guards=READERS, sync_to_thread=True, status_code=200)
+def preview_people(
+    desk: NamedDependency[Desk], entries: NamedDependency[Entries], connection_id: FromPath[UUID]
+) -> Response[Any]:
+    """What the mapping as it is typed makes of the people who are named; nothing is saved."""
+    one, rows = find(desk, connection_id), _rows(entries)
+    values = {**entries.values(), "just_in_time": entries.text("just_in_time")}
+    try:
+        _check(rows)
+        _check_otherwise(entries)
+    except Refusal as wrong:
+        return _draw(desk, one, form=Form(values, desk.errors(wrong)), entries=entries)
+    tried = previewed(desk, one, dict(rows), entries.maybe("otherwise"), entries.text("groups"))
+    return _draw(desk, one, form=Form(values), entries=entries, tried=tried)
+
+
+def _check_otherwise(entries: Entries) -> None:
+    if entries.maybe("otherwise") not in {None, *GIVEN}:
+        raise Refusal("unknown_role", "Choose one of the roles.", field="otherwise")
+
+
 def _check(rows: Rows) -> None:
     groups = [group for group, _ in rows]
     twice = next((group for group in groups if groups.count(group) > 1), None)
@@ -124,4 +140,4 @@ def _check(rows: Rows) -> None:
         raise Refusal("unknown_role", "Choose one of the roles.", field="roles")
 
 
-handlers = [show_people, change_people]
+handlers = [show_people, change_people, preview_people]

@@ -19,6 +19,7 @@ from tenant_app.contract import (
     people,
     preparation,
     publishing,
+    pushed,
     removals,
     slots,
     supporting,
@@ -191,6 +192,10 @@ class CellDatabase:
                 connection, organisation_id, connection_id, since, administrator=administrator
             )
         )
+
+    def pushed_groups(self, organisation_id: UUID, people: Collection[UUID]) -> dict[UUID, list[tuple[str, ...]]]:
+        """The groups that directories have pushed for these people: each by its names, the one for people first."""
+        return self._run(lambda connection: pushed.groups(connection, organisation_id, people))
 
     def pending_removals(self, organisation_id: UUID) -> list[Removal]:
         """Whom a directory would remove and who wait for an administrator, because they are too many at once."""

@@ -216,7 +216,7 @@ def test_groups_become_roles_and_the_preview_tells_what_they_give(
     assert one.roles == {"direction": "administrator", "agents": "guest"}
     assert (one.otherwise, one.pilot) == (None, ("karim@saint-aubin.example", "lea@saint-aubin.example"))
     page = owner.get(f"/console{path}", params={"groups": "Karim: agents, direction\nLea: agents\nPaul: none"}).text
-    shown = re.findall(r'<dt class="mono">(\w+):.*?</svg>(\w+)</span></dd>', page)
+    shown = re.findall(r'<span class="strong">(\w+)</span></span></th>.*?<td>.*?</svg>(\w+)</span>', page)
     assert shown == [("Karim", "Administrator"), ("Lea", "Guest"), ("Paul", "Refused")]
 
 

@@ -183,5 +183,7 @@ def test_an_administrator_sets_up_sign_in_once_let_and_an_owner_always_in_slots_
         assert refused.value.code == code
     assert database.set_role(where, people["administrator"], "guest").sso_admin is False
     assert database.set_role(where, people["administrator"], "administrator").sso_admin is False
+    # Nor does the preview of a mapping stumble over what such a slot lacks.
+    assert database.pushed_groups(where, list(people.values())) == {}
     # Taking it from whom it is not given changes nothing and fails nobody.
     assert database.set_sso_admin(where, people["member"], False, by).sso_admin is False

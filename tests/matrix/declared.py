@@ -219,6 +219,7 @@ CONSOLE = {
     "POST /console/sign-in/{connection_id}/key/use": "sso:admin",
     "GET /console/sign-in/{connection_id}/people": "sso:read",
     "POST /console/sign-in/{connection_id}/people": "sso:admin",
+    "POST /console/sign-in/{connection_id}/people/preview": "sso:read",
     "POST /console/sign-in/{connection_id}/refresh": "sso:admin",
     "POST /console/sign-in/{connection_id}/removal": "sso:admin",
     "POST /console/sign-in/{connection_id}/stage": "sso:admin",
