@@ -4,36 +4,17 @@ import itertools
 import re
 import time
 
-import pyotp
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.journeys.looking import assert_sound
+from tests.journeys.staff import sign_in
 from tests.world.chromium import Browser
 from tests.world.product import Product
 
 pytestmark = pytest.mark.browser
 
 _numbers = itertools.count(1)
-
-
-def sign_in(page: Page, product: Product) -> None:
-    """By password and code. A code works once: if another test has just used it, the next one is awaited."""
-    staff = product.first_run["staff"]
-    page.goto(product.url("portal"))
-    assert_sound(page)
-    page.get_by_label("E-mail").fill(staff["email"])
-    page.get_by_label("Password").fill(staff["password"])
-    page.get_by_role("button", name="Continue").click()
-    for _ in range(3):
-        assert_sound(page)
-        page.get_by_label("Code of six digits").fill(pyotp.TOTP(staff["totp_secret"]).now())
-        page.get_by_role("button", name="Sign in", exact=True).click()
-        page.wait_for_load_state()
-        if "/sign-in" not in page.url:
-            return
-        time.sleep(30 - time.time() % 30 + 0.5)
-    raise AssertionError(f"not signed in: {page.url}")
 
 
 @pytest.mark.timeout(240)
