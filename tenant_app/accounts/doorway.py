@@ -13,7 +13,7 @@ from kit.errors import Refusal, Refusals
 from kit.interface import Form, field_errors, locale_of
 from kit.web import client_ip, host_of
 from tenant_app.accounts import policies, sessions, support
-from tenant_app.accounts.desk import COOKIE, csrf
+from tenant_app.accounts.desk import COOKIE, csrf, token_of
 from tenant_app.accounts.sessions import Origin, Way
 from tenant_app.contract import SignInConnection, SupportGrant
 from tenant_app.interface import Viewer, door, spoken
@@ -130,6 +130,9 @@ async def _opened(
     ip = client_ip(request)
     policies.require_way(tenant(request), person.id, person.email or "", way, ip)
     agent = request.headers.get("user-agent")
+    if old := token_of(request):
+        # Whoever's it was: nobody could come back to it but who has stolen its cookie.
+        await sessions.close(conn, sessions.digest(old))
     return await sessions.open_session(conn, person.id, way=way, purpose=purpose, ip=ip, agent=agent, origin=origin)
 
 

@@ -181,7 +181,6 @@ class Entrance(Room):
             async with connection(request) as (_, conn):
                 viewer = await waiting(request, conn)
                 await factors.check_code(conn, seals(request), viewer.id, sent.get("code", ""))
-                await sessions.close(conn, viewer.session_hash)
                 await journal(conn, viewer.id, "account.signed_in", viewer.id, by="code")
                 return await signed_in(request, conn, viewer, to, way=Way.CODE)
         except Refusal as refusal:

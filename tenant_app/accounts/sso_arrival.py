@@ -13,7 +13,6 @@ from kit.interface import locale_of
 from kit.web import client_ip, content_policy
 from tenant_app.accounts import attempts, policies, sessions, sso_flow, sso_traces
 from tenant_app.accounts.desk import connection as transaction
-from tenant_app.accounts.desk import token_of
 from tenant_app.accounts.doorway import AnyRequest, origin, outside, signed_in, way_on
 from tenant_app.accounts.journal import record as journal
 from tenant_app.accounts.outbox import unknown_key
@@ -111,8 +110,6 @@ async def conclude(request: AnyRequest, back: Back, said: Said, trail: Trail) ->
                 connection.id, said.subject, said.session, said.data, said.until, said.proved_at
             )
             response = await signed_in(request, conn, person, way_to, way=Way.SSO, origin=from_there)
-            if old := token_of(request):
-                await sessions.close(conn, sessions.digest(old))
             await journal(conn, person.id, "account.signed_in", person.id, by="sso", connection=str(connection.id))
             await sso_traces.keep(conn, trail, result)
     response.set_cookie(clear_cookie(request.scope["scheme"], _name_in(flow, back.handle)))

@@ -1,8 +1,8 @@
 """What a provider says anew of somebody it has named before: his name, and his e-mail within bounds.
 
 The e-mail follows only into the connection's proven domains, to nobody else's address, and tells the old one so. It is
-no key of trust here, but what mails and other ways in go by: break-glass accounts keep theirs, so that whoever rules
-the directory does not rule those too. People whom a directory pushes are left to that.
+no key of trust here, but what mails and other ways in go by: break-glass accounts keep theirs, for the day when the
+directory is wrong. People whom a directory pushes are left to that.
 """
 
 from dataclasses import dataclass

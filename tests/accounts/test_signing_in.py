@@ -34,6 +34,39 @@ def test_the_way_on_never_leaves_this_host(house: House) -> None:
         assert answer.url.path == "/"
 
 
+def test_the_way_on_may_be_named_in_any_script(house: House) -> None:
+    record = house.workspace()
+    owner = house.owner(record)
+    person = house.stranger(record)
+    sent = person.http.post(
+        "/sign-in",
+        data={"email": owner.email, "password": PASSWORD, "next": "/drive?q=été 日本"},
+        follow_redirects=False,
+    )
+    assert sent.status_code == 303
+    assert sent.headers["location"].startswith("/drive?q=")
+
+
+def test_coming_in_again_ends_what_the_browser_had_before(house: House) -> None:
+    """Its cookie is replaced; a copy that somebody took must not go on."""
+    record = house.workspace()
+    owner = house.owner(record)
+    other = house.stranger(record)
+    sign_in(other, owner.email, PASSWORD)
+    ways = {
+        "password": lambda: owner.post("/sign-in", {"email": owner.email, "password": PASSWORD}),
+        "ticket": lambda: owner.get("/enter", params={"ticket": house.ticket(record)}),
+    }
+    for way, come_in in ways.items():
+        thief = house.stranger(record)
+        thief.http.cookies.set("parvis", owner.http.cookies["parvis"])
+        assert thief.get("/account").url.path == "/account", "the control: it is worth something before"
+        assert come_in().url.path == "/", way
+        assert thief.get("/account").url.path == "/sign-in", way
+        assert owner.get("/account").url.path == "/account", way
+    assert other.get("/account").url.path == "/account", "another browser of his goes on"
+
+
 def test_wrong_passwords_count_down_to_a_pause_and_unknown_people_get_the_same_answers(house: House) -> None:
     record = house.workspace()
     owner = house.owner(record)
