@@ -3,15 +3,15 @@
 Nothing here waits for the network inside a transaction: what is due is read, asked about, then written under the lock.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Engine, and_, delete, exists, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from control_plane import placement, provisioning
 from control_plane.audit import SYSTEM
@@ -43,6 +43,7 @@ from tenant_app.contract import CellDatabase, UnknownKey
 
 AT_ONCE = 50
 FETCHERS = 8
+HELD = timedelta(minutes=10)
 LIMITED = timedelta(minutes=10)
 LOOKED_AT = 500
 # Before all others that are due.
@@ -58,13 +59,22 @@ log = logs.get(__name__)
 def keep_domains(engine: Engine, settings: ControlPlaneSettings) -> int:
     """Look for the proofs that are due; says how many were looked at."""
     with transaction(engine) as session:
-        query = select(Domain.id, Domain.name, Domain.token).where(Domain.check_at <= datetime.now(UTC))
-        due = session.execute(query.order_by(Domain.check_at).limit(AT_ONCE)).all()
+        due = _taken(session, Domain, Domain.check_at)
     with ThreadPoolExecutor(FETCHERS, thread_name_prefix="domains") as threads:
         said = list(threads.map(lambda row: ask_all(settings.dns_resolvers, row.name, row.token), due))
     for row, answers in zip(due, said, strict=True):
         _apart(engine, row.id, partial(_look, row.id, answers))
     return len(due)
+
+
+def _taken(session: Session, kind: type[Row], due_at: InstrumentedAttribute[datetime | None]) -> list[Row]:
+    """What is due, for us to see to: nobody else takes it, and what goes wrong comes again but keeps nothing back."""
+    query = select(kind).where(due_at <= datetime.now(UTC)).order_by(due_at).limit(AT_ONCE)
+    due = list(session.scalars(query.with_for_update(skip_locked=True)))
+    later = update(kind).where(kind.id.in_([row.id for row in due])).values({due_at: datetime.now(UTC) + HELD})
+    session.execute(later.execution_options(synchronize_session=False))
+    session.expunge_all()
+    return due
 
 
 def _look(domain_id: UUID, answers: tuple[Answer, ...], session: Session) -> None:
@@ -137,13 +147,12 @@ def _write(session: Session, row: Connection, kind: str, key: str, facts: dict[s
 def keep_metadata(engine: Engine, settings: ControlPlaneSettings) -> int:
     """Fetch the metadata that is due; says how many were fetched. What is known serves on where that fails."""
     with transaction(engine) as session:
-        query = select(Connection.id, Connection.metadata_url).where(Connection.metadata_due_at <= datetime.now(UTC))
-        due = session.execute(query.order_by(Connection.metadata_due_at).limit(AT_ONCE)).all()
+        due = _taken(session, Connection, Connection.metadata_due_at)
     fetch = partial(_fetched, settings)
     with ThreadPoolExecutor(FETCHERS, thread_name_prefix="metadata") as threads:
-        found = list(threads.map(fetch, [str(url) for _, url in due]))
-    for (connection_id, url), provider in zip(due, found, strict=True):
-        _apart(engine, connection_id, partial(_refresh, connection_id, url, provider))
+        found = list(threads.map(fetch, [str(row.metadata_url) for row in due]))
+    for row, provider in zip(due, found, strict=True):
+        _apart(engine, row.id, partial(_refresh, row.id, row.metadata_url, provider))
     return len(due)
 
 
@@ -207,22 +216,29 @@ def _refresh(connection_id: UUID, url: str | None, provider: IdentityProvider | 
 
 def send_notices(engine: Engine) -> int:
     """Tell of provider certificates that end soon: 60, 30, 14 and 3 days before, once each. Says how many were told."""
-    told = 0
     with transaction(engine) as session:
-        for row in session.scalars(select(Connection).where(Connection.kind == "saml", Connection.stage != "draft")):
-            ends = max((certificate_view(one).not_after for one in row.settings.get("certificates", [])), default=None)
-            days = _notice(ends, datetime.now(UTC))
-            if ends is not None and days is not None:
-                key = f"certificate_expiring:{row.id}:{ends.date()}:{days}"
-                _write(session, row, "certificate_expiring", key, {"ends_at": ends.isoformat()})
-                told += 1
-    return told
+        query = select(Connection.id, Connection.settings).where(Connection.kind == "saml", Connection.stage != "draft")
+        ends = [(of, _last_end(settings)) for of, settings in session.execute(query)]
+    due = [(of, end, days) for of, end in ends if end and (days := _notice(end, datetime.now(UTC))) is not None]
+    for of, end, days in due:
+        _apart(engine, of, partial(_tell, of, end, days))
+    return len(due)
 
 
-def _notice(ends: datetime | None, now: datetime) -> int | None:
+def _last_end(settings: Mapping[str, Any]) -> datetime | None:
+    return max((certificate_view(one).not_after for one in settings.get("certificates", [])), default=None)
+
+
+def _tell(connection_id: UUID, ends: datetime, days: int, session: Session) -> None:
+    row = _locked(session, Connection, connection_id)
+    # Whoever has brought newer ones meanwhile needs no mail.
+    if row is not None and _last_end(row.settings) == ends:
+        key = f"certificate_expiring:{row.id}:{ends.date()}:{days}"
+        _write(session, row, "certificate_expiring", key, {"ends_at": ends.isoformat()})
+
+
+def _notice(ends: datetime, now: datetime) -> int | None:
     """Which of the notices is due: the nearest that has begun."""
-    if ends is None:
-        return None
     return min((days for days in NOTICE_DAYS if now >= ends - timedelta(days=days)), default=None)
 
 

@@ -117,9 +117,12 @@ def refresh_metadata(
     if row.metadata_url is None:
         message = "This connection has no metadata address. Give one, or paste the new metadata."
         raise Refusal("metadata_none", message, field="metadata_url", status=409)
-    provider = fetched_metadata(settings, row.metadata_url)
+    url, began = row.metadata_url, row.revision
+    provider = fetched_metadata(settings, url)
     changing.begin(session, organisation_id)
     row = row_of(session, organisation_id, connection_id)
+    if row.metadata_url != url:
+        changing.check_revision(began, row.revision)
     take_over(session, row, provider, actor)
     return view(session, row)
 

@@ -159,6 +159,7 @@ def change_connection(
 ) -> ConnectionView:
     """Change a connection. Another provider behind it must prove itself anew: see `_settle`."""
     seen = row_of(session, organisation_id, connection_id)
+    began = seen.revision
     asked = {name: value for name in change.__struct_fields__ if (value := getattr(change, name)) is not UNSET}
     plain = checked_mapping({name: asked[name] for name in asked if not name.startswith(("metadata", "settings"))})
     url, xml, given = asked.get("metadata_url"), asked.get("metadata_xml"), asked.get("settings")
@@ -169,6 +170,9 @@ def change_connection(
     changing.begin(session, organisation_id)
     row = row_of(session, organisation_id, connection_id)
     changing.check_revision(revision, row.revision)
+    if checked is not None:
+        # The provider was asked before the lock was held; settings that were checked beside older ones undo nothing.
+        changing.check_revision(began, row.revision)
     before, now = _told(row), datetime.now(UTC)
     for name, value in plain.items():
         setattr(row, name, value)

@@ -165,8 +165,10 @@ def _check_break_glass(session: Session, organisation_id: UUID, given: list[UUID
             message = "Break-glass accounts are active administrators of the workspace; {person} is none."
             told = person.name if person else str(one)
             wrong.append(Refusal("break_glass_person", message, field="break_glass", person=told))
-    if len(wanted) < LEAST_BREAK_GLASS and _enforced(session, organisation_id):
-        message = "While sign-in is enforced, {least} break-glass accounts must be left."
+    changed = set(wanted) != set(policy(session, organisation_id).break_glass)
+    ready = sum(person.passkeys > 0 for person in found.values())
+    if changed and not wrong and ready < LEAST_BREAK_GLASS and _enforced(session, organisation_id):
+        message = "While sign-in is enforced, {least} break-glass accounts with passkeys must be left."
         wrong.append(Refusal("break_glass_few", message, field="break_glass", least=LEAST_BREAK_GLASS))
     return [str(one) for one in wanted], wrong
 

@@ -1,12 +1,9 @@
 """Connections: what of a provider is believed, what is published of it, and that no secret is ever told."""
 
 import base64
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -20,83 +17,9 @@ from kit.db import transaction
 from kit.errors import Refusal, Refusals
 from kit.saml import Key
 from tenant_app.contract import seal_purpose
+from tests.identity.connections import SSO, certificate, change, discovery, metadata, saml, website
 from tests.identity.organisations import ADA, Setting
 from tests.world.house import CELL
-
-METADATA = """<?xml version="1.0"?>
-<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" xmlns:ds="http://www.w3.org/2000/09/xmldsig#"
- entityID="{entity_id}"><md:IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">
-{keys}<md:SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="{sso}"/>
-</md:IDPSSODescriptor></md:EntityDescriptor>"""
-KEY = """<md:KeyDescriptor use="signing"><ds:KeyInfo><ds:X509Data><ds:X509Certificate>{certificate}
-</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor>"""
-SSO = "https://idp.acme.example/sso"
-
-
-def certificate(*, lasts: timedelta = timedelta(days=365)) -> str:
-    """A certificate in base64 that ends so long from now."""
-    key = Key.new("idp", datetime.now(UTC) - timedelta(days=3650) + lasts)
-    return base64.b64encode(key.certificate).decode()
-
-
-def metadata(*certificates: str, entity_id: str = "https://idp.acme.example", sso: str = SSO) -> str:
-    keys = "".join(KEY.format(certificate=one) for one in certificates)
-    return METADATA.format(entity_id=entity_id, keys=keys, sso=sso)
-
-
-@contextmanager
-def website(pages: dict[str, tuple[str, str]]) -> Iterator[str]:
-    """A site on loopback that serves these pages (type and text), which a test may change."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            kind, text = pages.get(self.path, ("text/plain", ""))
-            body = text.replace("{base}", base).encode()
-            self.send_response(200 if self.path in pages else 404)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None:
-            return
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    base = f"http://127.0.0.1:{server.server_port}"
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield base
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-def discovery(**more: Any) -> dict[str, tuple[str, str]]:
-    document = {
-        "issuer": "{base}",
-        "authorization_endpoint": "{base}/authorize",
-        "token_endpoint": "{base}/token",
-        "jwks_uri": "{base}/keys",
-        "response_types_supported": ["code"],
-        "id_token_signing_alg_values_supported": ["RS256"],
-        "token_endpoint_auth_methods_supported": ["client_secret_basic"],
-        **more,
-    }
-    return {"/.well-known/openid-configuration": ("application/json", json.dumps(document))}
-
-
-def saml(acme: Setting, **more: Any) -> ConnectionView:
-    given = {"metadata_xml": metadata(certificate())} if "settings" not in more else {}
-    return acme.add(NewConnection(kind="saml", name="Entra ID", vendor="entra", **(given | more)))
-
-
-def change(acme: Setting, view: ConnectionView, **fields: Any) -> ConnectionView:
-    changed: ConnectionView = acme.with_settings(
-        identity.change_connection, view.id, ConnectionChange(**fields), actor=ADA
-    )
-    return changed
 
 
 def test_a_saml_connection_begins_as_a_draft_and_is_published_with_a_key_of_its_own(acme: Setting) -> None:
@@ -234,6 +157,44 @@ def test_among_many_whose_metadata_is_overdue_the_refused_come_first(acme: Setti
         )
         assert due[0][0] == made.id
         assert {one.id for one in others} < {row[0] for row in due}
+
+
+def test_settings_that_were_checked_beside_older_ones_undo_nothing(acme: Setting) -> None:
+    """Two administrators at once: one asks the provider, which takes its time, while the other changes the settings."""
+    made, first, second = saml(acme), certificate(), certificate()
+    others: list[str] = []
+
+    def meanwhile(_path: str) -> None:
+        if others:
+            change(acme, made, settings={"certificates": [others.pop()]})
+
+    pages = {"/metadata": ("application/xml", metadata(first))}
+    with website(pages, meanwhile) as base:
+        others.append(second)
+        with pytest.raises(Refusal) as refusal:
+            change(acme, made, metadata_url=f"{base}/metadata")
+        assert refusal.value.code == "stale"
+        assert acme.published().connections[0].settings["certificates"] == [second]
+        change(acme, made, metadata_url=f"{base}/metadata")
+    assert acme.published().connections[0].settings["certificates"] == [first], "the control: alone it goes through"
+
+
+def test_metadata_of_an_address_that_was_replaced_meanwhile_is_not_taken_over(acme: Setting) -> None:
+    old, new = certificate(), certificate()
+    pages = {"/old": ("application/xml", metadata(old)), "/new": ("application/xml", metadata(new))}
+    moves: list[str] = []
+
+    def meanwhile(path: str) -> None:
+        if moves and path == "/old":
+            change(acme, made, metadata_url=moves.pop())
+
+    with website(pages, meanwhile) as base:
+        made = saml(acme, settings={}, metadata_url=f"{base}/old")
+        moves.append(f"{base}/new")
+        with pytest.raises(Refusal) as refusal:
+            acme.with_settings(identity.refresh_metadata, made.id, actor=ADA)
+        assert refusal.value.code == "stale"
+    assert acme.published().connections[0].settings["certificates"] == [new]
 
 
 def test_what_cannot_help_is_forgotten_at_once(acme: Setting, rival: Setting) -> None:

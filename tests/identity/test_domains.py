@@ -1,12 +1,15 @@
 """A domain is an organisation's once its keeper has set a record that only he can set, and as long as it stands."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from control_plane import identity
-from control_plane.identity import Answer, DomainView
+from control_plane.identity import Answer, DomainView, chores
+from control_plane.identity.domains import apply as applied
 from control_plane.identity.proving import ask_all, verdict
 from kit.db import transaction
 from kit.errors import Refusal
@@ -164,6 +167,42 @@ def test_the_sweep_proves_a_pending_claim_by_itself_and_once_a_day_looks_again(a
     assert len(acme.servers[0].asked) == asked
     ((due,),) = acme.house.sql("select check_at from organisation_domain where id = :id", id=view.id)
     assert timedelta(hours=23) < due - datetime.now(UTC) < timedelta(hours=25)
+
+
+def test_two_sweeps_at_once_ask_once(acme: Setting) -> None:
+    view: DomainView = acme.call(identity.claim_domain, name(), actor=ADA)
+    due_now(acme, view)
+    acme.servers[0].silent = True
+    with ThreadPoolExecutor(2) as threads:
+        sweeps = [threads.submit(identity.keep_domains, acme.house.engine, acme.settings) for _ in range(2)]
+        assert sorted(sweep.result() for sweep in sweeps) == [0, 1]
+
+
+def test_one_that_stumbles_is_put_off_and_keeps_no_other_back(
+    acme: Setting, rival: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stumbling: DomainView = acme.call(identity.claim_domain, name(), actor=ADA)
+    other: DomainView = rival.call(identity.claim_domain, name(), actor=ADA)
+    rival.prove(other)
+
+    def apply(session: Any, row: Any, *given: Any) -> Any:
+        if row.id == stumbling.id:
+            raise RuntimeError("a bug")
+        return applied(session, row, *given)
+
+    monkeypatch.setattr(chores, "apply", apply)
+    due_now(acme, stumbling, other)
+    identity.keep_domains(acme.house.engine, acme.settings)
+    assert rival.call(identity.domain, other.id).state == "proven"
+    assert identity.keep_domains(acme.house.engine, acme.settings) == 0, "not again and again"
+    assert acme.call(identity.domain, stumbling.id).state == "pending"
+
+
+def due_now(acme: Setting, *views: DomainView) -> None:
+    """These and no others."""
+    acme.house.sql("update organisation_domain set check_at = null where check_at <= now()")
+    for view in views:
+        acme.house.sql("update organisation_domain set check_at = now() where id = :id", id=view.id)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 from control_plane import identity
 from control_plane.identity import ConnectionChange, ConnectionView, PolicyChange
 from kit.errors import Refusal, Refusals
+from tests.identity.connections import certificate, metadata, saml
 from tests.identity.organisations import ADA, Setting
-from tests.identity.test_connections import certificate, metadata, saml
 
 
 def stage(acme: Setting, view: ConnectionView, wanted: str) -> ConnectionView:
@@ -134,15 +134,44 @@ def test_what_is_enforced_is_neither_removed_nor_robbed_of_its_way_back(acme: Se
     with pytest.raises(Refusal) as refusal:
         acme.call(identity.remove_domain, made.proven_domains[0], actor=ADA)
     assert refusal.value.code == "domain_enforced"
-    with pytest.raises(Refusals) as refusals:
-        break_glass(acme)
-    assert [one.code for one in refusals.value.refusals] == ["break_glass_few"]
+    bob, eve, kay = acme.person("Bob"), acme.person("Eve"), acme.person("Kay", passkeys=1)
+    for left in ([], [bob, eve], [bob, kay]):
+        with pytest.raises(Refusals) as refusals:
+            break_glass(acme, *left)
+        assert [one.code for one in refusals.value.refusals] == ["break_glass_few"], (
+            "each needs a passkey to come in by"
+        )
+    mia, noa = acme.person("Mia", passkeys=1), acme.person("Noa", passkeys=1)
+    break_glass(acme, mia, noa)
+    acme.sql("delete from ~.credential where principal_id = %s", noa)
+    # What stands already keeps nobody from changing the rest.
+    acme.call(identity.set_policy, PolicyChange(break_glass=[mia, noa], second_factor=True), actor=ADA)
     assert stage(acme, made, "draft").stage == "draft"
     acme.call(identity.remove_connection, made.id, actor=ADA)
     assert [verb for verb in acme.verbs() if verb.startswith("connection")][-2:] == [
         "connection.staged",
         "connection.removed",
     ]
+
+
+def test_enforcement_governs_nobody_of_a_domain_that_was_lost_until_it_is_proven_again(acme: Setting) -> None:
+    made = enforced(acme)
+    ((domain,),) = acme.house.sql(
+        "select id from organisation_domain where organisation_id = :id", id=acme.organisation_id
+    )
+    view = acme.call(identity.domain, domain)
+    acme.withdraw(view)
+    acme.with_settings(identity.check_domain, domain, actor=ADA)
+    assert acme.published().connections[0].domains == (view.name,), "for a week it counts"
+    acme.house.sql("update organisation_domain set failing_since = now() - interval '8 days' where id = :id", id=domain)
+    assert acme.with_settings(identity.check_domain, domain, actor=ADA).state == "lost"
+    found = acme.published().connections[0]
+    assert (found.stage, found.domains) == ("enforced", ())
+    shown = acme.call(identity.connection, made.id)
+    assert (shown.domains, shown.proven_domains) == ((view.name,), ())
+    acme.prove(view)
+    acme.with_settings(identity.check_domain, domain, actor=ADA)
+    assert acme.published().connections[0].domains == (view.name,)
 
 
 def test_a_stage_that_does_not_exist_is_refused(acme: Setting) -> None:
