@@ -5,6 +5,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from control_plane.commands.client import quoted
 from control_plane.commands.context import Context, shared
 from control_plane.commands.errors import ExitCode
 from control_plane.commands.tables import moment, table
@@ -36,12 +37,71 @@ def _listed(console: Console, found: dict[str, Any]) -> None:
         for one in found["items"]
     ]
     table(console, ["When", "What", "Who", "Organisation", "Data"], rows, empty="No event.")
-    if found["next_cursor"]:
-        console.print(f"More: --cursor {found['next_cursor']}", style="dim")
+    _more(console, found)
 
 
 def _data(data: dict[str, Any]) -> str:
     return ", ".join(f"{name}={value}" for name, value in data.items() if not isinstance(value, dict))
+
+
+def _history(command: Any) -> Any:
+    """The filters of what happened in one organisation's workspace."""
+    for option in (
+        click.option("--cursor", help="Read on from here."),
+        click.option("--limit", default=50, show_default=True),
+        click.option("--until", help="Such as 2027-04-01T00:00:00Z."),
+        click.option("--since", help="Such as 2027-03-01T00:00:00Z."),
+        click.option("--who", help="The person's id, or a part of name or e-mail."),
+        click.option(
+            "--verb", help="Such as sign_in.refused or user.disabled; a dot at the end takes all that begin so."
+        ),
+        click.argument("organisation"),
+    ):
+        command = option(command)
+    return command
+
+
+@audit.command("sign-ins")
+@_history
+@shared
+def sign_ins(context: Context, organisation: str, **filters: Any) -> None:
+    """List who signed in to an organisation's workspace by its identity providers, newest first."""
+    found = context.client().get(f"/organisations/{quoted(organisation)}/sign-ins", **filters)
+    context.show(found, lambda console: _signed_in(console, found))
+
+
+def _signed_in(console: Console, found: dict[str, Any]) -> None:
+    rows = [
+        [moment(one["at"]), one["verb"], _whom(one["data"]), (one["failure"] or {}).get("detail", "")]
+        for one in found["items"]
+    ]
+    table(console, ["When", "What", "Who", "Why not"], rows, empty="No sign-in.")
+    _more(console, found)
+
+
+def _whom(data: dict[str, Any]) -> str:
+    result = data.get("result") or {}
+    return str(result.get("email") or result.get("name") or "")
+
+
+@audit.command("directory")
+@_history
+@shared
+def directory(context: Context, organisation: str, **filters: Any) -> None:
+    """List what an organisation's directory did by SCIM, newest first."""
+    found = context.client().get(f"/organisations/{quoted(organisation)}/scim-events", **filters)
+    context.show(found, lambda console: _done(console, found))
+
+
+def _done(console: Console, found: dict[str, Any]) -> None:
+    rows = [[moment(one["at"]), one["verb"], one["name"] or "", _data(one["data"])] for one in found["items"]]
+    table(console, ["When", "What", "Whom", "Data"], rows, empty="No event.")
+    _more(console, found)
+
+
+def _more(console: Console, found: dict[str, Any]) -> None:
+    if found["next_cursor"]:
+        console.print(f"More: --cursor {found['next_cursor']}", style="dim")
 
 
 @audit.command()

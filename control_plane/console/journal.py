@@ -21,7 +21,7 @@ from control_plane.console.words import SCIM_VERBS, VERBS
 from kit.errors import Refusal, Unavailable
 from kit.interface import Form
 from kit.interface.entries import PARIS, Entries
-from kit.pages import Page, decode_cursor, encode_cursor
+from kit.pages import Page
 from tenant_app.contract import EVENT_DAYS, TRACE_DAYS, HistoryFilter
 
 READERS = [requires(Permission.AUDIT)]
@@ -67,15 +67,11 @@ def _found(desk: Desk, kind: str, wanted: Filter) -> Page[Any]:
     """A page of one kind. Raises `Unavailable` where the workspace's database is away."""
     if kind == CHANGES:
         return audit.events(desk.session, wanted)
-    read = desk.database.sign_ins if kind == SIGN_INS else desk.database.scim_events
-    before = decode_cursor(wanted.cursor, UUID)[0] if wanted.cursor else None
-    asked = HistoryFilter(
-        since=wanted.since, until=wanted.until, verb=wanted.verb, who=wanted.actor, before=before, limit=PER_PAGE + 1
-    )
-    rows: list[Any] = list(read(desk.organisation_id, asked))
-    items = rows[:PER_PAGE]
-    cursor = encode_cursor(items[-1].id) if len(rows) > PER_PAGE else None
-    return Page([(one, run_of(one)) for one in items] if kind == SIGN_INS else items, cursor)
+    read: Any = desk.database.sign_ins if kind == SIGN_INS else desk.database.scim_events
+    asked = HistoryFilter(since=wanted.since, until=wanted.until, verb=wanted.verb, who=wanted.actor, limit=PER_PAGE)
+    page: Page[Any] = identity.history_page(read, desk.organisation_id, asked, wanted.cursor)
+    items = [(one, run_of(one)) for one in page.items] if kind == SIGN_INS else page.items
+    return Page(items, page.next_cursor)
 
 
 def _kind(entries: Entries) -> str:

@@ -61,6 +61,7 @@ from control_plane.identity.factors import (
     set_up_codes,
 )
 from control_plane.identity.failures import failure_of
+from control_plane.identity.history import history_page, scim_events, sign_ins
 from control_plane.identity.leaving import change_role, disable_staff, reset_staff
 from control_plane.identity.models import ApiToken, Staff, StaffPasskey, StaffSession
 from control_plane.identity.policies import (
@@ -218,6 +219,7 @@ __all__ = [
     "forget_erased",
     "has_second_factor",
     "heed_signatures",
+    "history_page",
     "is_alive",
     "is_due",
     "issue_scim_token",
@@ -249,6 +251,7 @@ __all__ = [
     "revoke_token",
     "role_for",
     "rotate_token",
+    "scim_events",
     "scim_tokens",
     "send_notices",
     "sessions",
@@ -260,6 +263,7 @@ __all__ = [
     "sign_in_by_code",
     "sign_in_by_passkey",
     "sign_in_by_password",
+    "sign_ins",
     "staff_members",
     "stage_connection",
     "start_test",

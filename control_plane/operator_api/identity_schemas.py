@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import Meta
 
 from control_plane.operator_api.identity_bodies import Kind, MemberRole, Stage, Vendor
-from control_plane.operator_api.schemas import View
+from control_plane.operator_api.schemas import Cursor, View
 
 Moment = datetime | None
 
@@ -151,6 +151,45 @@ class TraceList(View, kw_only=True):
     """The latest, the newest first."""
 
     items: list[TraceView]
+
+
+class SignInView(View, kw_only=True):
+    """A sign-in or a test run of any of the organisation's connections, those that it has removed too."""
+
+    id: UUID
+    connection_id: UUID
+    verb: Annotated[str, Meta(description="`sign_in` or `test`, then `.ok` or `.refused`.")]
+    outcome: Annotated[str, Meta(description="`ok`, or the code of the check that failed.")]
+    principal_id: UUID | None
+    failure: FailureView | None
+    data: dict[str, Any]
+    at: datetime
+
+
+class SignInPage(View, kw_only=True):
+    """A page of sign-ins, newest first."""
+
+    items: list[SignInView]
+    next_cursor: Cursor
+
+
+class ScimEventView(View, kw_only=True):
+    """What a directory did to whom. Without a token: what was decided about it in the organisation's console."""
+
+    id: UUID
+    token_id: UUID | None
+    verb: str
+    object_id: UUID | None
+    name: Annotated[str | None, Meta(description="Of the person or group, as it is now.")]
+    data: dict[str, Any]
+    at: datetime
+
+
+class ScimEventPage(View, kw_only=True):
+    """A page of what directories did, newest first."""
+
+    items: list[ScimEventView]
+    next_cursor: Cursor
 
 
 class PolicyView(View, kw_only=True):

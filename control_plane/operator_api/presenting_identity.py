@@ -6,7 +6,7 @@ from control_plane.operator_api.presenting import fields
 from control_plane.organisations import Organisation
 from kit.interface import Translator
 from kit.settings import ControlPlaneSettings
-from tenant_app.contract import Trace
+from tenant_app.contract import ScimEvent, Trace
 
 
 def domain_view(seen: identity.DomainView) -> schemas.DomainView:
@@ -46,9 +46,24 @@ def connection_view(
 
 def trace_view(seen: Trace, words: Translator) -> schemas.TraceView:
     """A trace, with what failed in the caller's language."""
+    return schemas.TraceView(failure=_failure(seen, words), **fields(seen, schemas.TraceView, {"failure"}))
+
+
+def _failure(seen: Trace, words: Translator) -> schemas.FailureView | None:
     refusal = identity.failure_of(seen)
-    failure = None if refusal is None else schemas.FailureView(code=refusal.code, detail=words.words(refusal))
-    return schemas.TraceView(failure=failure, **fields(seen, schemas.TraceView, {"failure"}))
+    return None if refusal is None else schemas.FailureView(code=refusal.code, detail=words.words(refusal))
+
+
+def sign_in_view(seen: Trace, words: Translator) -> schemas.SignInView:
+    """A sign-in of any connection."""
+    verb = f"{seen.purpose}.{'ok' if seen.outcome == 'ok' else 'refused'}"
+    made = {"verb", "failure"}
+    return schemas.SignInView(verb=verb, failure=_failure(seen, words), **fields(seen, schemas.SignInView, made))
+
+
+def scim_event_view(seen: ScimEvent) -> schemas.ScimEventView:
+    """What a directory did."""
+    return schemas.ScimEventView(**fields(seen, schemas.ScimEventView))
 
 
 def policy_view(seen: identity.PolicyView) -> schemas.PolicyView:

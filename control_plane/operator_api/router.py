@@ -14,6 +14,7 @@ from control_plane.operator_api.controllers.audit import AuditController
 from control_plane.operator_api.controllers.cells import CellController
 from control_plane.operator_api.controllers.connections import ConnectionController
 from control_plane.operator_api.controllers.domains import DomainController
+from control_plane.operator_api.controllers.history import HistoryController
 from control_plane.operator_api.controllers.mirrors import MirrorController
 from control_plane.operator_api.controllers.offers import OfferController
 from control_plane.operator_api.controllers.operations import OperationController
@@ -60,6 +61,7 @@ CONTROLLERS: list[Any] = [
     OperationController,
     TokenController,
     AuditController,
+    HistoryController,
 ]
 
 

@@ -18,7 +18,8 @@ from tenant_app.contract.connections import Connection
 from tenant_app.contract.people import Trace, inside
 from tenant_app.contract.values import Value
 
-LONGEST_PAGE = 200
+# One more than anybody shows, which tells that there is more.
+LONGEST_PAGE = 201
 FIRST, LAST = UUID(int=0), UUID(int=2**128 - 1)
 # An id is made by the clock of a process, the moment beside it by the database's.
 CLOCKS = 300.0

@@ -183,6 +183,13 @@ def test_offers_cells_tokens_and_the_record(product: Product, tmp_path: Path) ->
     assert told(product.folder, "audit", "verify")["ok"] is True
 
 
+def test_who_signed_in_and_what_a_directory_did_are_listed(product: Product) -> None:
+    ordered(product, "cli-history")
+    assert told(product.folder, "audit", "sign-ins", "cli-history")["items"] == []
+    assert "No event" in parvis(product.folder, "audit", "directory", "cli-history", "--verb", "user.").stdout
+    assert parvis(product.folder, "audit", "sign-ins", "cli-nobody").returncode == ExitCode.NOT_FOUND
+
+
 def test_staff_are_added_listed_and_get_their_code(product: Product) -> None:
     made = told(product.folder, "staff", "create", "--email", "ana@cli.example", "--name", "Ana B", "--role", "support")
     assert len(made["password"]) > 20
