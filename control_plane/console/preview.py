@@ -66,6 +66,9 @@ class _Preview:
         people = self._people(name)
         if people:
             return [self._person(one, typed if colon else None) for one in people]
+        if "@" in name and not colon:
+            # Somebody who is not here yet: what becomes of whoever is in no group.
+            return [Previewed(name, None, (), UNKNOWN, None, identity.role_for(self.mapping, ()))]
         groups = typed if colon else tuple(group.strip() for group in name.split(",") if group.strip())
         title = name if colon else ", ".join(groups)
         return [Previewed(title, None, groups, TYPED, None, identity.role_for(self.mapping, groups))]

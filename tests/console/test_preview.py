@@ -143,8 +143,8 @@ def test_whoever_came_by_a_link_looks_nobody_up(door: ConsoleDoor, house: House,
     with door.anybody() as client:
         client.post(url.removeprefix(door.url))
         found = rows(tried(client, connection, "ines@sevres.example\nKaram: direction", otherwise="guest"))
-    # The e-mail is a group like any other, whether somebody has it or not.
+    # It is all the same whether somebody has this e-mail or not.
     assert found == {
-        "ines@sevres.example": ["ines@sevres.example groupes saisis par vous", "—", "Invité"],
+        "ines@sevres.example": ["aucun groupe connu : saisissez-les après un deux-points", "—", "Invité"],
         "Karam": ["direction groupes saisis par vous", "—", "Administration"],
     }
