@@ -1,5 +1,6 @@
 """The certificates of a SAML connection, theirs and ours; and the sign-ins that went through a connection."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +30,16 @@ def _draw(desk: Desk, one: ConnectionView, wrong: dict[str, str] | None = None) 
     )
 
 
+def _acted(desk: Desk, connection_id: UUID, act: Callable[..., Any], done: str) -> Response[Any]:
+    one = find(desk, connection_id)
+    try:
+        with desk.session.begin_nested():
+            act(desk.session, desk.organisation_id, one.id, actor=desk.actor)
+    except (Refusal, Refusals) as wrong:
+        return _draw(desk, one, desk.errors(wrong))
+    return go(f"/sign-in/{one.id}/certificates", done)
+
+
 @get("/sign-in/{connection_id:uuid}/certificates", guards=READERS, sync_to_thread=True)
 def show_certificates(desk: NamedDependency[Desk], connection_id: FromPath[UUID]) -> Response[str]:
     """Until when each is good, and our own next key."""
@@ -38,25 +49,13 @@ def show_certificates(desk: NamedDependency[Desk], connection_id: FromPath[UUID]
 @post("/sign-in/{connection_id:uuid}/key", guards=WRITERS, sync_to_thread=True)
 def announce_key(desk: NamedDependency[Desk], connection_id: FromPath[UUID]) -> Response[Any]:
     """Our next key is made, and stands in our metadata before it is used."""
-    one = find(desk, connection_id)
-    try:
-        with desk.session.begin_nested():
-            identity.announce_key(desk.session, desk.organisation_id, one.id, actor=desk.actor)
-    except (Refusal, Refusals) as wrong:
-        return _draw(desk, one, desk.errors(wrong))
-    return go(f"/sign-in/{one.id}/certificates", "key-announced")
+    return _acted(desk, connection_id, identity.announce_key, "key-announced")
 
 
 @post("/sign-in/{connection_id:uuid}/key/use", guards=WRITERS, sync_to_thread=True)
 def use_key(desk: NamedDependency[Desk], connection_id: FromPath[UUID]) -> Response[Any]:
     """Sign with the next key from now on."""
-    one = find(desk, connection_id)
-    try:
-        with desk.session.begin_nested():
-            identity.use_next_key(desk.session, desk.organisation_id, one.id, actor=desk.actor)
-    except (Refusal, Refusals) as wrong:
-        return _draw(desk, one, desk.errors(wrong))
-    return go(f"/sign-in/{one.id}/certificates", "key-used")
+    return _acted(desk, connection_id, identity.use_next_key, "key-used")
 
 
 @get("/sign-in/{connection_id:uuid}/traces", guards=READERS, sync_to_thread=True)

@@ -25,7 +25,6 @@ from control_plane.placement import Databases
 from kit.db import transaction, vault_of
 from kit.errors import Refusal, Refusals, Unavailable, not_found
 from kit.interface import field_errors, locale_of, page
-from kit.interface.entries import Entries
 from kit.settings import ControlPlaneSettings
 from kit.web import Csrf, client_ip, request_id
 from tenant_app.contract import CellDatabase
@@ -231,11 +230,6 @@ def provide_desk(request: AnyRequest, session: NamedDependency[Session]) -> Desk
     if signed is None:
         raise sign_in_needed()
     return Desk(request, session, signed)
-
-
-async def provide_entries(request: AnyRequest) -> Entries:
-    """What the form sent."""
-    return Entries.of(await request.form())
 
 
 def client_of(request: AnyRequest) -> Client:

@@ -22,10 +22,11 @@ from control_plane.console import (
     removals,
     support,
 )
-from control_plane.console.desk import HOME, AnyRequest, csrf, provide_desk, provide_entries
+from control_plane.console.desk import HOME, AnyRequest, csrf, provide_desk
 from control_plane.console.words import GLOBALS
 from kit.errors import Refusal
 from kit.interface import LOCALES, engine, error_page, translator
+from kit.interface.entries import provide_entries
 from kit.web import exception_handlers, wants_page
 
 ROOMS = (

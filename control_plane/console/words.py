@@ -1,18 +1,6 @@
 """How the console names and paints what other rooms store: states, roles, stages, events."""
 
-from dataclasses import dataclass
-
-from kit.interface import N_
-
-
-@dataclass(frozen=True)
-class Look:
-    """State = text + icon + colour."""
-
-    text: str
-    tone: str
-    icon: str = "circle"
-
+from kit.interface import N_, Look, look_of
 
 STATES: dict[str, Look] = {
     "ordered": Look(N_("Ordered"), "info", "clock"),
@@ -182,7 +170,7 @@ DONE: dict[str, str] = {
 
 def state_look(state: str) -> Look:
     """How a state of the organisation looks."""
-    return STATES.get(state, Look(state, "plain"))
+    return look_of(state, STATES)
 
 
 GLOBALS = {

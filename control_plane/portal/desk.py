@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 from anyio import to_thread
 from litestar import Request, Response
@@ -22,7 +21,6 @@ from kit.credentials import cookie_name, session_cookie
 from kit.db import transaction, vault_of
 from kit.errors import Refusal, not_found
 from kit.interface import page
-from kit.interface.entries import Entries
 from kit.web import Csrf, client_ip, host_of, request_id, wants_page
 
 AnyRequest = Request[Any, Any, Any]
@@ -157,11 +155,6 @@ def provide_desk(request: AnyRequest, session: NamedDependency[Session]) -> Desk
     return Desk(request, session, signed)
 
 
-async def provide_entries(request: AnyRequest) -> Entries:
-    """What the form sent."""
-    return Entries.of(await request.form())
-
-
 def client_of(request: AnyRequest) -> Client:
     """Where the request comes from."""
     return Client(client_ip(request), request.headers.get("user-agent", ""))
@@ -197,11 +190,3 @@ def local_path(text: str | None) -> str:
     if text and text.startswith("/") and not text.startswith(("//", "/\\")) and text.isprintable():
         return text
     return "/"
-
-
-def number_in(text: str | None) -> UUID | None:
-    """An id in a query, or None when it is none."""
-    try:
-        return UUID(text or "")
-    except ValueError:
-        return None

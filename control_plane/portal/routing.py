@@ -28,10 +28,11 @@ from control_plane.portal import (
     support,
     tokens,
 )
-from control_plane.portal.desk import AnyRequest, csrf, provide_desk, provide_entries
+from control_plane.portal.desk import AnyRequest, csrf, provide_desk
 from control_plane.portal.words import GLOBALS, browser_name, clock
 from kit.errors import Refusal
 from kit.interface import LOCALES, engine, error_page, translator
+from kit.interface.entries import provide_entries
 from kit.web import exception_handlers, provide_session, wants_page
 
 ROOMS = (

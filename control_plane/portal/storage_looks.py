@@ -5,9 +5,8 @@ from typing import Any
 
 from control_plane.organisations import StorageView
 from control_plane.portal.health import Concern
-from control_plane.portal.words import Look
 from control_plane.storage import MirrorSummary, MirrorView
-from kit.interface import N_
+from kit.interface import N_, Look, look_of
 
 HOUR, DAY = 3600, 86_400
 LAG_RULE = N_("Green up to an hour behind, amber up to a day, red beyond that.")
@@ -106,7 +105,7 @@ def mirror_look(mirror: MirrorView) -> Look:
     if mirror.differing or mirror.mismatches:
         return NOT_THE_SAME
     if mirror.state in {"failing", "needs_keys", "suspended", "waiting"} or mirror.lag_seconds is None:
-        return MIRROR_STATES.get(mirror.state, Look(mirror.state, "plain"))
+        return look_of(mirror.state, MIRROR_STATES)
     return lag_look(mirror.lag_seconds)
 
 

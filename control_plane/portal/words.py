@@ -1,21 +1,9 @@
 """How the portal names and paints what other rooms store: states, steps, kinds of operations, events."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
-from kit.interface import N_
+from kit.interface import N_, Look, look_of
 from kit.interface.entries import PARIS
-
-
-@dataclass(frozen=True)
-class Look:
-    """State = text + icon + colour."""
-
-    text: str
-    tone: str
-    icon: str = "circle"
-    spin: bool = False
-
 
 STATES: dict[str, Look] = {
     "ordered": Look(N_("Ordered"), "info", "clock"),
@@ -215,12 +203,12 @@ DONE: dict[str, str] = {
 
 def state_look(state: str) -> Look:
     """How a state of an organisation looks."""
-    return STATES.get(state, Look(state, "plain"))
+    return look_of(state, STATES)
 
 
 def operation_look(state: str) -> Look:
     """How a state of an operation looks."""
-    return OPERATION_STATES.get(state, Look(state, "plain"))
+    return look_of(state, OPERATION_STATES)
 
 
 def flag_words(flag: str) -> tuple[str, str]:

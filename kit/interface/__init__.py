@@ -3,6 +3,7 @@
 from kit.interface.errors import error_page, workspace_state_page
 from kit.interface.forms import Form, field_errors
 from kit.interface.i18n import LOCALES, N_, Translator, locale_of, translator
+from kit.interface.looks import Look, look_of
 from kit.interface.pages import engine, initials, page, render
 from kit.interface.static_files import asset, static_app
 
@@ -10,6 +11,7 @@ __all__ = [
     "LOCALES",
     "N_",
     "Form",
+    "Look",
     "Translator",
     "asset",
     "engine",
@@ -17,6 +19,7 @@ __all__ = [
     "field_errors",
     "initials",
     "locale_of",
+    "look_of",
     "page",
     "render",
     "static_app",

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from litestar import Request
+
 from kit.errors import Refusal
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -60,3 +62,8 @@ class Entries:
         except ValueError as error:
             raise Refusal("date_invalid", "This is not a date.", field=name) from error
         return datetime.combine(day, time(23, 59, 59), PARIS).astimezone(UTC)
+
+
+async def provide_entries(request: Request[Any, Any, Any]) -> Entries:
+    """What the form sent, as a dependency of handlers."""
+    return Entries.of(await request.form())
