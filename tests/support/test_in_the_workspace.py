@@ -1,8 +1,10 @@
 """Support in a workspace: by a consent alone, for as long as it stands, with both names in the record."""
 
+import re
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from uuid import UUID, uuid4
 
 import msgspec
@@ -164,3 +166,46 @@ def test_the_banner_speaks_french(house: House) -> None:
     staff.get("/enter", params={"ticket": house.ticket(record, grant.id, purpose="support")})
     shown = staff.get("/").text.replace("\xa0", " ").replace("\u202f", " ")
     assert "Accès du support : Inès Bakkali, de votre fournisseur, est ici jusqu’au" in shown
+
+
+def test_what_the_consent_says_now_counts_and_not_what_it_said_as_the_session_began(house: House) -> None:
+    record = house.workspace()
+    owner = house.owner(record)
+    space = owner.space("Budget")
+    _, colleague = house.add(record, role=2, name="Omar Idrissi")
+    record, grant = agreed(house, record, read_only=False)
+    staff = entered(house, record, grant)
+    token = staff.token("/")
+    # The control: what it said first opens.
+    assert staff.post(f"/drive/{space}/folders", {"name": "Neu"}, csrf=token).status_code == 200
+    narrower = msgspec.structs.replace(grant, read_only=True)
+    record = house.change(record, identity=Identity(support=(narrower,)))
+    refused(staff.post(f"/drive/{space}/folders", {"name": "Anders"}, csrf=token, headers=JSON), "support_read_only")
+    # Another administrator's sight is not lent by it, whatever the record says.
+    moved = msgspec.structs.replace(grant, administrator_id=colleague)
+    house.change(record, identity=Identity(support=(moved,)))
+    refused(staff.get("/", headers=JSON), "support_ended")
+
+
+def test_a_download_s_address_is_for_one_version_and_a_minute_and_none_is_given_after_the_end(house: House) -> None:
+    record = house.workspace()
+    owner = house.owner(record)
+    space = owner.space("Budget")
+    owner.put(space, "plan.txt", b"secret plan")
+    found = re.search(r"/drive/([0-9a-f-]{36})/content", owner.get(f"/drive/{space}").text)
+    assert found
+    path = f"/drive/{found[1]}/content"
+    record, grant = agreed(house, record)
+    staff = entered(house, record, grant)
+    address = staff.http.get(path, follow_redirects=False).headers["location"]
+    assert parse_qs(urlsplit(address).query)["X-Amz-Expires"] == ["60"]
+    assert staff.http.get(address).content == b"secret plan"
+    # It opens nothing else: neither another object, nor another method.
+    other = address.replace(urlsplit(address).path, f"{urlsplit(address).path}x")
+    assert staff.http.get(other).is_error
+    assert staff.http.put(address, content=b"x").is_error
+    assert staff.http.get(address).content == b"secret plan"
+    house.change(record, identity=Identity())
+    after = staff.http.get(path, follow_redirects=False, headers=JSON)
+    assert "location" not in after.headers
+    refused(after, "support_ended")
