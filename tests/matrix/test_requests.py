@@ -14,7 +14,7 @@ from sqlalchemy import Engine, text
 from control_plane import identity
 from control_plane.audit import SYSTEM
 from control_plane.identity import PERMISSIONS, Permission, Role, Scope
-from control_plane.identity.organisation_models import Connection, SetUpLink
+from control_plane.identity.organisation_models import Connection, SetUpLink, SupportAccess
 from control_plane.identity.sessions import open_session
 from control_plane.operator_api import router
 from control_plane.storage.mirror_models import MirrorRun
@@ -100,6 +100,23 @@ def domain_of(engine: Engine, organisation_id: UUID) -> str:
         return str(identity.claim_domain(session, organisation_id, "sevres.example", actor=SYSTEM).id)
 
 
+def access_of(engine: Engine, organisation_id: UUID) -> str:
+    """Somebody of the staff asks to come in, and nobody has answered."""
+    row = SupportAccess(
+        id=new_id(),
+        organisation_id=organisation_id,
+        staff_id=new_id(),
+        staff_name="Marc",
+        reason="Ticket 4711",
+        read_only=True,
+        hours=3,
+        asked_at=datetime.now(UTC),
+    )
+    with transaction(engine) as session:
+        session.add(row)
+    return str(row.id)
+
+
 def sign_in_of(engine: Engine, organisation_id: UUID) -> dict[str, str]:
     """A connection, a directory's token, a link."""
     plain: dict[str, Any] = {"domains": [], "pilot": [], "attributes": {}, "roles": {}, "settings": {}}
@@ -151,7 +168,7 @@ def world(faces: Faces, matrix_engine: Engine) -> Iterator[World]:
             "passkey_id": str(new_id()),
             "public_id": "0" * 24,
             "staff_id": str(new_id()),
-            "access_id": str(new_id()),
+            "access_id": lambda: access_of(matrix_engine, organisation_id),
         }
         yield World(client, matrix_engine, places)
 
