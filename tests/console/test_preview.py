@@ -6,6 +6,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+from playwright.sync_api import expect
 from psycopg.types.json import Jsonb
 
 from control_plane import identity
@@ -15,7 +16,9 @@ from kit.db import transaction
 from kit.ids import new_id
 from tests.console.asking import errors_in, token_in
 from tests.console.furnish import saml_connection, settings_of
-from tests.world.console_door import ConsoleDoor
+from tests.journeys.looking import assert_sound
+from tests.world.chromium import Browser
+from tests.world.console_door import HOST, ConsoleDoor
 from tests.world.house import House
 
 GROUPS = {"group": ["direction", "agents", "eleves-42"], "group_role": ["administrator", "member", "guest"]}
@@ -148,3 +151,30 @@ def test_whoever_came_by_a_link_looks_nobody_up(door: ConsoleDoor, house: House,
         "ines@sevres.example": ["aucun groupe connu : saisissez-les après un deux-points", "—", "Invité"],
         "Karam": ["direction groupes saisis par vous", "—", "Administration"],
     }
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("lang", "phone"), [("fr", False), ("en", True)])
+def test_the_typed_mapping_stays_typed_beside_its_preview(
+    door: ConsoleDoor, place: tuple[UUID, UUID], browser: Browser, lang: str, phone: bool
+) -> None:
+    organisation, connection = place
+    ines = door.person(organisation, "member", name="Inès Bakkali")
+    came(door, place, ines, ["direction"])
+    context = browser.context(lang=lang, phone=phone, dark=phone, bypass_csp=True)
+    session = door.session_of(organisation, door.person(organisation))
+    cookie = {"name": "console", "value": session, "domain": HOST, "path": "/console", "httpOnly": True}
+    context.add_cookies([{**cookie, "sameSite": "Lax"}])  # type: ignore[list-item]
+    page = context.new_page()
+    page.goto(f"{door.url}/console/sign-in/{connection}/people?lang={lang}")
+    page.locator('[name="group"]').first.fill("direction")
+    page.locator('[name="group_role"]').first.select_option("administrator")
+    page.locator("#groups").fill("Inès Bakkali")
+    page.locator("#preview button").click()
+    expect(page.locator("#preview tbody")).to_contain_text({"fr": "Administration", "en": "Administrator"}[lang])
+    expect(page.locator('[name="group"]').first).to_have_value("direction")
+    assert_sound(page)
+    # The button below the preview saves nothing, the one of the form does.
+    page.goto(f"{door.url}/console/sign-in/{connection}/people")
+    expect(page.locator('[name="group"]').first).to_have_value("")
+    assert browser.complaints == []

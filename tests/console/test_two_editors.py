@@ -7,12 +7,15 @@ from uuid import UUID
 
 import httpx
 import pytest
+from playwright.sync_api import expect
 
 from control_plane import identity
 from kit.db import transaction
 from tests.console.asking import errors_in, token_in
 from tests.console.furnish import proven, saml_connection
-from tests.world.console_door import ConsoleDoor
+from tests.journeys.looking import assert_sound
+from tests.world.chromium import Browser
+from tests.world.console_door import HOST, ConsoleDoor
 from tests.world.house import House
 
 
@@ -151,3 +154,32 @@ def test_in_french_too(door: ConsoleDoor, house: House) -> None:
     assert late.status_code == 412
     assert "rien de votre saisie n’est enregistré" in told
     assert re.search(r"Un second facteur est (exigé|requis|obligatoire)[^→]*→ Oui", told), told
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("lang", "phone"), [("fr", True), ("en", False)])
+def test_the_refused_save_is_read_first_and_saving_again_goes_through(
+    door: ConsoleDoor, house: House, browser: Browser, lang: str, phone: bool
+) -> None:
+    organisation = house.live()
+    context = browser.context(lang=lang, phone=phone, dark=phone, bypass_csp=True)
+    session = door.session_of(organisation, door.person(organisation))
+    cookie = {"name": "console", "value": session, "domain": HOST, "path": "/console", "httpOnly": True}
+    context.add_cookies([{**cookie, "sameSite": "Lax"}])  # type: ignore[list-item]
+    mine, theirs = context.new_page(), context.new_page()
+    for page in (mine, theirs):
+        page.goto(f"{door.url}/console/policy?lang={lang}")
+    theirs.locator("#networks").fill("127.0.0.0/8")
+    theirs.locator('form[action="/console/policy"] button').click()
+    expect(theirs.locator("#networks")).to_have_value("127.0.0.0/8")
+    mine.locator("#networks").fill("127.0.0.1")
+    mine.locator('form[action="/console/policy"] button').click()
+    notice = mine.locator('[aria-labelledby="conflict"]')
+    expect(notice).to_be_focused()
+    expect(notice).to_contain_text("Karim Ziani")
+    expect(mine.locator("#networks")).to_have_value("127.0.0.1")
+    assert_sound(mine)
+    mine.locator('form[action="/console/policy"] button').click()
+    expect(notice).to_have_count(0)
+    expect(mine.locator("#networks")).to_have_value("127.0.0.1/32")
+    assert browser.complaints == []
