@@ -100,8 +100,8 @@ $(SOAK): $(DEVELOPMENT)
 	@if $(PIP) install --require-hashes --only-binary :all: -r requirements-soak.lock; then \
 	  rm -f $(VENV)/.soak-* && touch $@; \
 	else \
-	  echo "make: NOT TESTED: the fuzzer of SAML (atheris) has no wheel for $$($(PY) -V) on $$(uname -sm);" \
-	    "it needs Linux on x86_64 with CPython 3.11 to 3.13. The other long runs go on." >&2; \
+	  echo "make: NOT TESTED: the fuzzer of SAML (atheris) could not be installed for $$($(PY) -V) on $$(uname -sm). It has" \
+	    "wheels for Linux on x86_64 with CPython 3.11 to 3.13 only. The other long runs go on." >&2; \
 	fi
 
 soak: $(SOAK) assets ceph peers

@@ -11,6 +11,7 @@ from tests.saml.said import DS, A, P
 
 PIECES = (b"<", b">", b"&", b"\0", b"<!-- -->", b"<?x?>", b'"', b"&#0;", b"\xff", b"<!DOCTYPE x>", b"]]>", b"xmlns=''")
 NAMES = ("Assertion", "NameID", "Response", "Issuer", "EncryptedAssertion", "AttributeValue", "Extensions", "Advice")
+MOST_BYTES = 260_000
 SIGNATURE, ASSERTION = f"{{{DS}}}Signature", f"{{{A}}}Assertion"
 # What decides who comes in: half of the changes begin there.
 WEIGHTY = (ASSERTION, f"{{{A}}}EncryptedAssertion", f"{{{A}}}NameID", f"{{{A}}}AttributeValue", SIGNATURE)
@@ -112,6 +113,20 @@ def comment(one: Any, other: Any, draw: random.Random) -> None:
     other.append(etree.Comment("x") if draw.random() < 0.5 else etree.ProcessingInstruction("x"))
 
 
+def multiply(one: Any, other: Any, draw: random.Random) -> None:
+    """Much of it: what a checker may be made to work on."""
+    written = etree.tostring(one, with_tail=False)
+    for _ in range(min(1 << draw.randrange(12), MOST_BYTES // len(written))):
+        other.append(etree.fromstring(written))
+
+
+def crowd(one: Any, other: Any, draw: random.Random) -> None:
+    """Many attributes, each in a namespace of its own or in none."""
+    spaced = draw.random() < 0.5
+    for number in range(1 << draw.randrange(8)):
+        one.set(f"{{urn:n{number}}}a" if spaced else f"a{number}", "")
+
+
 CHANGES: tuple[Callable[[Any, Any, random.Random], None], ...] = (
     copy,
     forge,
@@ -124,4 +139,6 @@ CHANGES: tuple[Callable[[Any, Any, random.Random], None], ...] = (
     retext,
     reattribute,
     comment,
+    multiply,
+    crowd,
 )
