@@ -9,14 +9,16 @@ from typing import Any
 from kit.errors import Refusal, Refusals, Unavailable
 from tenant_app.accounts import AnyRequest
 from tenant_app.scim import answers
-from tenant_app.scim.pushing import spend, token_here
-from tenant_app.scim.schema import BASE, BULK_ANSWER, MOST_OPERATIONS
+from tenant_app.scim.pushing import base_of, spend, token_here
+from tenant_app.scim.schema import BULK_ANSWER, MOST_OPERATIONS
 from tenant_app.scim.shapes import wrong
 from tenant_app.scim.verbs import Asked, carry_out
 
 PATH = re.compile(r"/(Users|Groups)(?:/([^/?#]+))?")
 METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 REFERENCE = "bulkId:"
+# No resource of ours has values within values within values.
+DEEPEST = 50
 
 
 class Operation:
@@ -48,12 +50,14 @@ class Operation:
         return self.result is not None and int(self.result["status"]) >= 400
 
 
-def _references(value: Any) -> list[str]:
+def _references(value: Any, depth: int = 0) -> list[str]:
+    if depth > DEEPEST:
+        raise wrong("data", f"a value that is nested at most {DEEPEST} deep")
     if isinstance(value, str):
         return [value.removeprefix(REFERENCE)] if value.startswith(REFERENCE) else []
     if isinstance(value, dict):
         value = list(value.values())
-    return [name for one in value for name in _references(one)] if isinstance(value, list) else []
+    return [name for one in value for name in _references(one, depth + 1)] if isinstance(value, list) else []
 
 
 def _resolved(value: Any, known: dict[str, str]) -> Any:
@@ -126,9 +130,7 @@ async def _do(request: AnyRequest, one: Operation, known: dict[str, str]) -> Non
     else:
         place = {} if whole is None else {"location": whole["meta"]["location"], "version": whole["meta"]["version"]}
         if asked.of is not None and whole is None:
-            place = {
-                "location": f"{request.scope['scheme']}://{request.headers['host']}{BASE}/{asked.kind}s/{asked.of}"
-            }
+            place = {"location": f"{base_of(request)}/{asked.kind}s/{asked.of}"}
         one.answer(status, **place)
         if whole is not None and one.bulk_id is not None:
             known[one.bulk_id] = whole["id"]

@@ -9,7 +9,7 @@ import msgspec
 
 from kit.errors import Refusal
 from tenant_app.accounts import normal_email
-from tenant_app.scim.shapes import folded
+from tenant_app.scim.shapes import LONGEST_KEY, folded
 from tenant_app.tenancy import TenantRecord
 
 EMAIL = re.compile(r"[^@\s,;<>\"'()\\]{1,64}@[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
@@ -35,10 +35,13 @@ def facts_of(data: Data, record: TenantRecord) -> Facts:
     user_name = data.get("userName", "").strip()
     if not user_name:
         raise Refusal("scim_user_name_missing", "“userName” is required.", status=400, scim="invalidValue")
+    key = folded(user_name)
     _short("userName", user_name, 254)
+    if len(key.encode()) > LONGEST_KEY:
+        raise _long("userName", 254)
     _short("externalId", data.get("externalId", ""), 255)
     return Facts(
-        folded(user_name),
+        key,
         data.get("externalId"),
         name_of(data),
         email_of(data),
@@ -55,14 +58,12 @@ def _zones() -> frozenset[str]:
 
 def _short(path: str, value: str, most: int) -> None:
     if len(value) > most:
-        raise Refusal(
-            "scim_value_long",
-            "“{path}” can have {most} characters at most.",
-            status=400,
-            scim="invalidValue",
-            path=path,
-            most=most,
-        )
+        raise _long(path, most)
+
+
+def _long(path: str, most: int) -> Refusal:
+    message = "“{path}” can have {most} characters at most."
+    return Refusal("scim_value_long", message, status=400, scim="invalidValue", path=path, most=most)
 
 
 def name_of(data: Data) -> str:

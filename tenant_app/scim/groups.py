@@ -19,7 +19,7 @@ from tenant_app.scim.patching import Patch, Step, steps
 from tenant_app.scim.pushing import Push
 from tenant_app.scim.ringing import ring
 from tenant_app.scim.schema import GROUP, GROUP_TREE
-from tenant_app.scim.shapes import coerced, folded, shaped
+from tenant_app.scim.shapes import LONGEST_KEY, coerced, folded, shaped
 from tenant_app.scim.standing import settle
 from tenant_app.scim.users import taken
 from tenant_app.scim.versions import require_match
@@ -102,16 +102,17 @@ def _ids(members: Sequence[Any]) -> list[UUID]:
 
 def _key(data: Data) -> str:
     name = data.get("displayName", "")
-    if not folded(name):
+    key = folded(name)
+    if not key:
         raise Refusal("scim_group_name_missing", "“displayName” is required.", status=400, scim="invalidValue")
-    if len(name) > 254 or len(data.get("externalId", "")) > 255:
+    if len(name) > 254 or len(key.encode()) > LONGEST_KEY or len(data.get("externalId", "")) > 255:
         raise Refusal(
             "scim_group_name_long",
             "A group's name and its external id can have 254 characters at most.",
             status=400,
             scim="invalidValue",
         )
-    return folded(name)
+    return key
 
 
 async def _require_free(push: Push, data: Data, but: UUID | None) -> str:

@@ -12,7 +12,7 @@ from scim2_models.path import AttrPath, FilterNode, ValuePath
 from kit.errors import Refusal
 from tenant_app.scim.conditions import Matching, equalities, path_invalid, read_path
 from tenant_app.scim.schema import ENTERPRISE, LEFT_OUT, URNS, Attribute, Tree
-from tenant_app.scim.shapes import NOTHING, coerced, shaped, wrong
+from tenant_app.scim.shapes import NOTHING, coerced, few, shaped, wrong
 
 VERBS = frozenset({"add", "replace", "remove"})
 MOST_STEPS = 1000
@@ -197,7 +197,8 @@ def _assign(box: Data, attribute: Attribute, write: Write) -> None:
         if write.verb == "replace":
             box.pop(attribute.name, None)
     elif attribute.many:
-        box[attribute.name] = _added(box.get(attribute.name, []), made) if write.verb == "add" else made
+        added = _added(box.get(attribute.name, []), made) if write.verb == "add" else made
+        box[attribute.name] = few(added, write.path)
     elif attribute.kind == "complex":
         box[attribute.name] = {**box.get(attribute.name, {}), **made}
     else:
@@ -234,7 +235,7 @@ def _keep(box: Data, attribute: Attribute, items: list[Data]) -> None:
     if not kept:
         box.pop(attribute.name, None)
     else:
-        box[attribute.name] = kept if attribute.many else kept[0]
+        box[attribute.name] = few(kept, attribute.name) if attribute.many else kept[0]
 
 
 def _made(attribute: Attribute, condition: FilterNode, path: str) -> Data:

@@ -1,7 +1,7 @@
 """Filters and sorting as SQL: names come from the schema, values are bound; nothing of the request becomes text."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -238,7 +238,9 @@ class Where(FilterVisitor[str]):
         """A moment with its time zone."""
         try:
             when = datetime.fromisoformat(_string(value))
-        except ValueError as error:
+            if when.tzinfo is not None:
+                when = when.astimezone(UTC)
+        except (ValueError, OverflowError) as error:
             raise filter_invalid("a moment looks like 2026-11-26T08:00:00Z") from error
         if when.tzinfo is None or op not in ORDER:
             raise filter_invalid("a moment has a time zone, and is compared by eq, ne, gt, ge, lt and le")

@@ -11,6 +11,8 @@ from kit.errors import Refusal
 from tenant_app.scim.schema import Attribute, Tree
 
 LONGEST = 4000
+# In bytes, as an index takes it: some characters become eighteen when names are compared.
+LONGEST_KEY = 1024
 MOST_VALUES = 200
 NOTHING: tuple[Any, ...] = (None, "", [], {})
 
@@ -54,8 +56,8 @@ def coerced(attribute: Attribute, value: Any, path: str) -> Any:
     if not attribute.many:
         return _one(attribute, value, path)
     values = value if isinstance(value, list) else [value]
-    if len(values) > MOST_VALUES and attribute.name != "members":
-        raise wrong(path, f"at most {MOST_VALUES} values")
+    if attribute.name != "members":
+        few(values, path)
     made = [one for one in (_one(attribute, item, path) for item in values) if one not in NOTHING]
     if attribute.kind == "complex" and sum(one.get("primary") is True for one in made) > 1:
         raise wrong(path, "at most one primary value")
@@ -74,6 +76,13 @@ def _one(attribute: Attribute, value: Any, path: str) -> Any:
     if attribute.kind in {"integer", "decimal"}:
         return _number(value, path)
     return _text(value, path)
+
+
+def few(values: list[Any], path: str) -> list[Any]:
+    """These values, if they are no more than one attribute holds, whoever added them one by one."""
+    if len(values) > MOST_VALUES:
+        raise wrong(path, f"at most {MOST_VALUES} values")
+    return values
 
 
 def truth(value: Any, path: str) -> bool:
