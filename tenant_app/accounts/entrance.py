@@ -226,7 +226,7 @@ class Entrance(Room):
             if refusal.field is None:
                 return outside(request, "accounts/reset_void.html", status=refusal.status)
             form = refused_form(request, refusal, {})
-            return outside(request, "accounts/reset.html", status=422, form=form, token=token, email="")
+            return outside(request, "accounts/reset.html", status=refusal.status, form=form, token=token, email="")
         async with connection(request) as (_, conn):
             return await greet(request, conn, person, "/", Way.LINK)
 
