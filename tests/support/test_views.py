@@ -77,3 +77,20 @@ def test_support_is_noted_in_a_workspace_that_is_read_only_too(house: House) -> 
     record = house.change(record, state="read_only")
     assert staff.get("/spaces").status_code == 200
     assert ("support.opened", "/spaces") in lines(house, record)
+
+
+def test_what_cannot_be_written_down_is_not_shown(house: House) -> None:
+    record = house.workspace()
+    owner = house.owner(record)
+    space = owner.space("Budget")
+    owner.put(space, "plan.txt", b"secret plan")
+    record, grant = agreed(house, record)
+    staff = entered(house, record, grant)
+    house.rows(record, "alter table journal rename to journal_away")
+    answer = staff.get(f"/drive/{space}")
+    assert answer.status_code == 500
+    assert "plan.txt" not in answer.text
+    # The control: whoever leaves no trail reads on; and with the journal back, so does support.
+    assert "plan.txt" in owner.get(f"/drive/{space}").text
+    house.rows(record, "alter table journal_away rename to journal")
+    assert "plan.txt" in staff.get(f"/drive/{space}").text
