@@ -127,7 +127,7 @@ def add_keeper(desk: NamedDependency[Desk], entries: NamedDependency[Entries]) -
 def _administrator(desk: Desk, email: str) -> Person:
     if not email:
         raise Refusal("email_missing", "Give the e-mail of an administrator.", field="email")
-    people = desk.database.people(desk.organisation_id, query=email, limit=50)
+    people = desk.database.people_named(desk.organisation_id, email)
     found = next((one for one in people if (one.email or "").casefold() == email.casefold()), None)
     if found is None:
         raise Refusal("email_unknown", "Nobody in the workspace has this e-mail.", field="email")

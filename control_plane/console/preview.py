@@ -77,8 +77,7 @@ class _Preview:
         # Whoever came by a link looks nobody up: who belongs to the organisation is not for them to ask.
         if self.desk.signed.person is None or not name:
             return []
-        found = self.desk.database.people(self.desk.organisation_id, query=name, limit=LOOKED_AT)
-        return [one for one in found if name.casefold() in {one.name.casefold(), (one.email or "").casefold()}]
+        return self.desk.database.people_named(self.desk.organisation_id, name)
 
     def _person(self, person: Person, typed: tuple[str, ...] | None) -> Previewed:
         source, at, groups = (TYPED, None, tuple((one,) for one in typed)) if typed is not None else self._known(person)

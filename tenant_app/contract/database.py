@@ -165,6 +165,10 @@ class CellDatabase:
             lambda connection: people.people(connection, organisation_id, query=query, after=after, limit=limit)
         )
 
+    def people_named(self, organisation_id: UUID, text: str) -> list[Person]:
+        """Whoever has exactly this e-mail or this name; several may bear a name."""
+        return self._run(lambda connection: people.named(connection, organisation_id, text))
+
     def set_role(self, organisation_id: UUID, principal_id: UUID, role: str) -> Person:
         """Give somebody another role; the last owner keeps his."""
         return self._run(lambda connection: people.set_role(connection, organisation_id, principal_id, role))

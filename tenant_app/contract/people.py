@@ -41,6 +41,12 @@ where (%(words)s::text is null or lower(p.name) like %(words)s or p.email like %
        or (lower(p.name), p.id) > (select lower(a.name), a.id from principal a where a.id = %(after)s))
 order by lower(p.name), p.id limit %(limit)s
 """  # noqa: S608 - our own statement
+NAMED = (
+    PEOPLE
+    + """
+where p.email = lower(%(text)s) or lower(p.name) = lower(%(text)s) order by lower(p.name), p.id limit %(limit)s
+"""
+)
 OTHER_OWNERS = "select count(*) from principal where role = 3 and disabled_at is null and id <> %s"
 SEATS = "select from tally where key = 'seats' for update"
 TAKEN = """
@@ -146,6 +152,13 @@ def people(
     }
     with inside(connection, organisation_id):
         return [as_person(row) for row in connection.execute(PAGE.encode(), asked).fetchall()]
+
+
+def named(connection: Connection, organisation_id: UUID, text: str) -> list[Person]:
+    """Whoever has exactly this e-mail or this name, whatever its capitals; a part of it finds nobody."""
+    asked = {"text": text.strip(), "limit": LONGEST_PAGE}
+    with inside(connection, organisation_id):
+        return [as_person(row) for row in connection.execute(NAMED.encode(), asked).fetchall()]
 
 
 def set_role(connection: Connection, organisation_id: UUID, principal_id: UUID, role: str) -> Person:

@@ -49,6 +49,23 @@ def test_people_are_read_page_by_page_and_found_by_a_part_of_their_name(cell: Ce
     assert ask(query="%") == []
 
 
+def test_a_whole_name_or_e_mail_finds_its_person_among_many_that_contain_it(cell: Cell) -> None:
+    record = cell.tenant()
+    cell.sql(
+        f"insert into {record.slot}.principal (id, kind, name, email) select gen_random_uuid(), 'm',"
+        " 'A. Émile ' || n, n || 'emile@acme.example' from generate_series(1, 300) n"
+    )
+    emile = add(cell, record, "Émile")
+    cell.sql(f"update {record.slot}.principal set email = 'emile@acme.example' where id = %s", emile)
+    for asked in ("émile", " ÉMILE ", "Emile@ACME.example"):
+        assert [one.id for one in cell.database.people_named(record.organisation_id, asked)] == [emile]
+    for nobody in ("mile", "%", "", "émile_"):
+        assert cell.database.people_named(record.organisation_id, nobody) == []
+    # The control: a page of those that contain it does not come to him.
+    found = cell.database.people(record.organisation_id, query="emile@acme.example", limit=50)
+    assert emile not in {one.id for one in found}
+
+
 def test_a_person_is_told_with_his_factors(cell: Cell) -> None:
     record = cell.tenant()
     bob = add(cell, record, "Bob", 2)
