@@ -2,18 +2,24 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
+from sqlalchemy import select, update
 
 from control_plane.embedded import ports
+from control_plane.identity import StaffSession
+from kit.credentials import token_hash
+from kit.db import transaction
 from tests.world.house import House
 from tests.world.openid import OpenIDProvider, User, Visitor, client, openid_provider
 from tests.world.staff_door import Door, open_door
 
 BEGIN = "/sign-in/oidc"
 CALLBACK = "/sign-in/oidc/callback"
+LOGOUT = "/sign-in/oidc/logout"
 SIGNED_OUT = "/signed-out"
 SECRET = "a-secret-of-the-portal"
 ROLES = "parvis-operators=operator,parvis-support=support"
@@ -65,3 +71,24 @@ def way_back(door: Door, browser: httpx.Client, user: User, next_path: str = "",
 
 def inside(browser: httpx.Client) -> bool:
     return browser.get("/account").status_code == 200
+
+
+def of(door: Door, token: str) -> StaffSession | None:
+    with transaction(door.house.engine) as session:
+        return session.scalar(select(StaffSession).where(StaffSession.token_hash == token_hash(token)))
+
+
+def set_back(door: Door, token: str, **values: Any) -> None:
+    with transaction(door.house.engine) as session:
+        session.execute(update(StaffSession).where(StaffSession.token_hash == token_hash(token)).values(**values))
+
+
+def make_due(door: Door, token: str) -> None:
+    now = datetime.now(UTC)
+    set_back(door, token, ask_at=now - timedelta(seconds=1), expires_at=now + timedelta(minutes=20))
+
+
+def minutes_left(door: Door, token: str) -> float:
+    found = of(door, token)
+    assert found is not None
+    return (found.expires_at - datetime.now(UTC)).total_seconds() / 60

@@ -7,32 +7,41 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import update
 
 from control_plane import identity
 from control_plane.identity import StaffSession
 from control_plane.identity.models import StaffLink
-from control_plane.identity.vouching import Voucher, vouch
 from kit.credentials import token_hash
 from kit.db import transaction
-from tests.portal.company import BEGIN, CALLBACK, SIGNED_OUT, inside, open_doors, there_and_back, way_back
+from tests.portal.company import (
+    BEGIN,
+    CALLBACK,
+    LOGOUT,
+    SIGNED_OUT,
+    inside,
+    make_due,
+    minutes_left,
+    of,
+    open_doors,
+    set_back,
+    there_and_back,
+    way_back,
+)
 from tests.portal.pages import send, token_in
 from tests.world.house import House
 from tests.world.openid import OpenIDProvider, User, Visitor
 from tests.world.staff_door import Door
 
-LOGOUT = "/sign-in/oidc/logout"
 EVA = User("eva@parvis.example")
 TOM = User("tom@parvis.example")
 GONE = User("gone@parvis.example")
 PROMOTED = User("promoted@parvis.example", ("parvis-operators",))
-ZOE = User("zoe@parvis.example")
-USERS = (EVA, TOM, GONE, PROMOTED, ZOE)
+USERS = (EVA, TOM, GONE, PROMOTED)
 
 
 class Posted(BaseHTTPRequestHandler):
@@ -51,11 +60,9 @@ class Posted(BaseHTTPRequestHandler):
 
 @dataclass(frozen=True)
 class Doors:
-    """Portals of one house: one as usual, one with the company's sign-in only, one whose provider is away."""
+    """A portal, its provider, and what that one told of ended sessions."""
 
     usual: Door
-    only: Door
-    away: Door
     provider: OpenIDProvider
     told: list[str]
 
@@ -67,10 +74,9 @@ def doors(house: House, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Do
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     heard = f"http://127.0.0.1:{server.server_address[1]}/logout"
-    settings: list[dict[str, str]] = [{}, {"STAFF_OIDC_ONLY": "1"}, {"STAFF_OIDC_ISSUER": "http://127.0.0.1:9"}]
     folder = tmp_path_factory.mktemp("sessions")
-    with open_doors(house, folder, USERS, settings, backchannel_logout_uri=heard) as (provider, (usual, only, away)):
-        yield Doors(usual, only, away, provider, tokens)
+    with open_doors(house, folder, USERS, [{}], backchannel_logout_uri=heard) as (provider, (usual,)):
+        yield Doors(usual, provider, tokens)
     server.shutdown()
     server.server_close()
     thread.join(5)
@@ -95,27 +101,6 @@ def comes_in(door: Door, browser: httpx.Client, visitor: Visitor, user: User) ->
     begun = browser.get(BEGIN)
     assert browser.get(there_and_back(door, visitor, begun, user)).status_code == 303
     return browser.cookies["portal"]
-
-
-def of(door: Door, token: str) -> StaffSession | None:
-    with transaction(door.house.engine) as session:
-        return session.scalar(select(StaffSession).where(StaffSession.token_hash == token_hash(token)))
-
-
-def set_back(door: Door, token: str, **values: Any) -> None:
-    with transaction(door.house.engine) as session:
-        session.execute(update(StaffSession).where(StaffSession.token_hash == token_hash(token)).values(**values))
-
-
-def make_due(door: Door, token: str) -> None:
-    now = datetime.now(UTC)
-    set_back(door, token, ask_at=now - timedelta(seconds=1), expires_at=now + timedelta(minutes=20))
-
-
-def minutes_left(door: Door, token: str) -> float:
-    found = of(door, token)
-    assert found is not None
-    return (found.expires_at - datetime.now(UTC)).total_seconds() / 60
 
 
 def test_a_session_lasts_an_hour_by_the_provider_s_word_and_longer_by_a_passkey(
@@ -160,24 +145,6 @@ def test_forms_and_scripts_are_not_sent_on_the_detour(doors: Doors, browser: htt
     assert answer.headers["location"].startswith("/account")
     assert browser.get("/palette?q=x", headers={"Sec-Fetch-Mode": "cors"}).status_code == 200
     assert browser.get("/account", headers={"Sec-Fetch-Mode": "navigate"}).headers["location"].startswith(BEGIN)
-
-
-def test_whom_the_provider_does_not_answer_is_let_on_until_the_end(doors: Doors) -> None:
-    door = doors.away
-    staff = door.staff("support", email=ZOE.login)
-    token = door.session_of(staff)
-    with transaction(door.house.engine) as session:
-        assert vouch(session, staff, token, Voucher(60, "sid", ""))
-    with door.anybody() as browser:
-        browser.cookies.set("portal", token, domain="portal.parvis.localhost")
-        make_due(door, token)
-        sent = browser.get("/organisations")
-        assert browser.get(sent.headers["location"]).headers["location"] == "/organisations"
-        assert browser.get("/organisations").status_code == 200
-        # That has not made it any longer.
-        assert minutes_left(door, token) <= 20
-        set_back(door, token, expires_at=datetime.now(UTC))
-        assert not inside(browser)
 
 
 def test_who_turns_round_at_the_provider_is_not_held_fast(
@@ -293,20 +260,6 @@ def test_one_may_sign_out_here_only(doors: Doors, browser: httpx.Client, visitor
         assert send(usual, "/sign-out").headers["location"] == "/sign-in"
 
 
-def test_without_the_provider_one_is_signed_out_here(doors: Doors) -> None:
-    door = doors.away
-    staff = door.staff("support", email=ZOE.login)
-    token = door.session_of(staff)
-    with transaction(door.house.engine) as session:
-        assert vouch(session, staff, token, Voucher(60, None, "a token"))
-    with door.anybody(headers={"Accept-Language": "en"}) as browser:
-        browser.cookies.set("portal", token, domain="portal.parvis.localhost")
-        answer = send(browser, "/sign-out")
-        assert answer.status_code == 200
-        assert "You are still signed in at the company" in answer.text
-        assert of(door, token) is None
-
-
 def test_the_provider_ends_the_sessions_of_whom_it_signs_out(
     doors: Doors, browser: httpx.Client, visitor: Visitor
 ) -> None:
@@ -338,32 +291,3 @@ def test_the_provider_ends_the_sessions_of_whom_it_signs_out(
         assert inside(second)
         assert of(door, kept) is not None
     assert of(door, other) is not None
-
-
-def test_without_its_settings_no_provider_ends_anything(door: Door) -> None:
-    with door.anybody() as browser:
-        assert browser.post(LOGOUT, data={"logout_token": "x"}).status_code == 404
-
-
-def test_where_passwords_are_not_taken_none_is_drawn(doors: Doors) -> None:
-    with doors.only.client("operator", locale="en") as operator:
-        page = operator.get("/staff").text
-        assert "No password is drawn" in page
-        added = send(operator, "/staff", name="Zoé", email="new-zoe@parvis.example", role="support")
-        assert added.headers["location"] == "/staff?done=added"
-        with transaction(doors.only.house.engine) as session:
-            staff = identity.find_staff(session, "new-zoe@parvis.example")
-            assert staff is not None
-            assert staff.password is None
-        other = doors.only.staff("support", email="reset-zoe@parvis.example")
-        assert send(operator, f"/staff/{other.id}/reset").headers["location"] == "/staff?done=reset"
-        with transaction(doors.only.house.engine) as session:
-            assert session.get_one(identity.Staff, other.id).password is None
-        assert "hand this password over" not in operator.get("/staff").text.lower()
-        assert 'name="new_password"' not in operator.get("/account").text
-        assert send(operator, "/account/password", password="x", new_password="y").status_code == 422
-    # The control: where passwords are taken, one is drawn and shown.
-    with doors.usual.client("operator", locale="en") as operator:
-        send(operator, f"/staff/{other.id}/reset")
-        assert "hand this password over" in operator.get("/staff").text.lower()
-        assert 'name="new_password"' in operator.get("/account").text

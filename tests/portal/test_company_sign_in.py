@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
@@ -11,10 +12,22 @@ from playwright.sync_api import expect
 from control_plane import identity
 from control_plane.audit import SYSTEM
 from control_plane.identity import Client
+from control_plane.identity.vouching import Voucher, vouch
 from kit.db import transaction
 from tests.journeys.looking import overflow, violations
-from tests.portal.company import BEGIN, CALLBACK, inside, open_doors, way_back
-from tests.portal.pages import password
+from tests.portal.company import (
+    BEGIN,
+    CALLBACK,
+    LOGOUT,
+    inside,
+    make_due,
+    minutes_left,
+    of,
+    open_doors,
+    set_back,
+    way_back,
+)
+from tests.portal.pages import password, send
 from tests.world.chromium import Browser
 from tests.world.house import House
 from tests.world.openid import User
@@ -30,6 +43,7 @@ OFF = User("off@parvis.example")
 NEW = User("new@parvis.example", ("parvis-support",))
 STRANGER = User("stranger@parvis.example", ("others",))
 AWA = User("awa@parvis.example")
+AWAY = "away-support@parvis.example"
 USERS = (INES, MARC, OTHER_INES, LINKED, UNSURE, SILENT, OFF, NEW, STRANGER, AWA)
 
 
@@ -208,11 +222,68 @@ def test_without_the_provider_the_door_says_so_and_the_rest_works(doors: Doors) 
         assert password(browser, staff.email).status_code == 303
 
 
+def test_whom_the_provider_does_not_answer_is_let_on_until_the_end(doors: Doors) -> None:
+    door = doors.away
+    staff = door.staff("support", email=AWAY)
+    token = door.session_of(staff)
+    with transaction(door.house.engine) as session:
+        assert vouch(session, staff, token, Voucher(60, "sid", ""))
+    with door.anybody() as browser:
+        browser.cookies.set("portal", token, domain="portal.parvis.localhost")
+        make_due(door, token)
+        sent = browser.get("/organisations")
+        assert browser.get(sent.headers["location"]).headers["location"] == "/organisations"
+        assert browser.get("/organisations").status_code == 200
+        # That has not made it any longer.
+        assert minutes_left(door, token) <= 20
+        set_back(door, token, expires_at=datetime.now(UTC))
+        assert not inside(browser)
+
+
+def test_without_the_provider_one_is_signed_out_here(doors: Doors) -> None:
+    door = doors.away
+    staff = door.staff("support", email=AWAY)
+    token = door.session_of(staff)
+    with transaction(door.house.engine) as session:
+        assert vouch(session, staff, token, Voucher(60, None, "a token"))
+    with door.anybody(headers={"Accept-Language": "en"}) as browser:
+        browser.cookies.set("portal", token, domain="portal.parvis.localhost")
+        answer = send(browser, "/sign-out")
+        assert answer.status_code == 200
+        assert "You are still signed in at the company" in answer.text
+        assert of(door, token) is None
+
+
+def test_where_passwords_are_not_taken_none_is_drawn(doors: Doors) -> None:
+    with doors.only.client("operator", locale="en") as operator:
+        page = operator.get("/staff").text
+        assert "No password is drawn" in page
+        added = send(operator, "/staff", name="Zoé", email="new-zoe@parvis.example", role="support")
+        assert added.headers["location"] == "/staff?done=added"
+        with transaction(doors.only.house.engine) as session:
+            staff = identity.find_staff(session, "new-zoe@parvis.example")
+            assert staff is not None
+            assert staff.password is None
+        other = doors.only.staff("support", email="reset-zoe@parvis.example")
+        assert send(operator, f"/staff/{other.id}/reset").headers["location"] == "/staff?done=reset"
+        with transaction(doors.only.house.engine) as session:
+            assert session.get_one(identity.Staff, other.id).password is None
+        assert "hand this password over" not in operator.get("/staff").text.lower()
+        assert 'name="new_password"' not in operator.get("/account").text
+        assert send(operator, "/account/password", password="x", new_password="y").status_code == 422
+    # The control: where passwords are taken, one is drawn and shown.
+    with doors.usual.client("operator", locale="en") as operator:
+        send(operator, f"/staff/{other.id}/reset")
+        assert "hand this password over" in operator.get("/staff").text.lower()
+        assert 'name="new_password"' in operator.get("/account").text
+
+
 def test_without_its_settings_there_is_no_such_way_in(door: Door) -> None:
     with door.anybody() as browser:
         assert BEGIN not in browser.get("/sign-in").text
         assert browser.get(BEGIN).status_code == 404
         assert browser.get(CALLBACK, params={"state": "x", "code": "y"}).status_code == 404
+        assert browser.post(LOGOUT, data={"logout_token": "x"}).status_code == 404
 
 
 @pytest.mark.parametrize("away", ["https://evil.example", "//evil.example", "/\\evil.example"])

@@ -108,7 +108,7 @@ def open_door(house: House, folder: Path, port: int | None = None, **more: str) 
 
 
 def _wait(door: Door, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         assert process.poll() is None, "the portal's process ended"
         try:
@@ -117,4 +117,4 @@ def _wait(door: Door, process: "subprocess.Popen[bytes]") -> None:
                     return
         except httpx.TransportError:
             time.sleep(0.05)
-    raise AssertionError("the portal was not ready in 30 s")
+    raise AssertionError("the portal was not ready in 90 s")
