@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 
 from control_plane import identity
 from control_plane.portal.company import SIGNED_OUT, company_of, the_company
-from control_plane.portal.desk import AnyRequest, go, token_of
+from control_plane.portal.desk import AnyRequest, go, token_of, who
 from control_plane.portal.sign_in import OPEN, door
 from kit import logs
 from kit.credentials import clear_cookie
@@ -52,8 +52,10 @@ def sign_out(request: AnyRequest, entries: NamedDependency[Entries]) -> Response
 
 
 @get(SIGNED_OUT, opt=OPEN, sync_to_thread=True)
-def signed_out(request: AnyRequest) -> Response[str]:
-    """Where the provider sends people back to."""
+def signed_out(request: AnyRequest) -> Response[Any]:
+    """Where the provider sends people back to. Whoever is still signed in here is told no such thing."""
+    if who(request.app.state.engine, token_of(request)) is not None:
+        return go("/")
     return door(request, "portal/signed_out.html", there=None, left=False)
 
 

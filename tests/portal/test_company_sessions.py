@@ -234,6 +234,7 @@ def test_signing_out_ends_the_session_here_and_then_at_the_provider(
 ) -> None:
     door = doors.usual
     token = comes_in(door, browser, visitor, EVA)
+    assert browser.get(SIGNED_OUT).headers["location"] == "/"
     answer = send(browser, "/sign-out")
     # Before anything was asked of the provider.
     assert of(door, token) is None
