@@ -20,7 +20,7 @@ from kit.web import host_of, request_id
 
 HOURS = int(sessions.WHOLE.total_seconds())
 # Where a mail may lead, by the name that travels with the ticket.
-PLACES = {"removals": "/provisioning/removals"}
+PLACES = {"removals": "/provisioning/removals", "support": "/support"}
 
 
 @get("/enter", sync_to_thread=True)

@@ -106,7 +106,7 @@ def support_asked(settings: ControlPlaneSettings, locale: str, facts: dict[str, 
             _("For what: {scope}, for {hours} from your consent on.").format(scope=scope, hours=hours),
             _("Nothing opens unless you or another administrator accepts, under Support access in the console."),
         ],
-        (_("Open the console"), f"{settings.workspace_url(facts['address'])}/console"),
+        (_("Open the console"), f"{settings.workspace_url(facts['address'])}/console?to=support"),
     )
 
 
@@ -122,7 +122,7 @@ def support_ended(settings: ControlPlaneSettings, locale: str, facts: dict[str, 
             ),
             _("What was opened and changed meanwhile is listed under Support access in the console."),
         ],
-        (_("Open the console"), f"{settings.workspace_url(facts['address'])}/console"),
+        (_("Open the console"), f"{settings.workspace_url(facts['address'])}/console?to=support"),
     )
 
 
