@@ -81,8 +81,10 @@ peers: $(DEVELOPMENT)
 	have || echo "make: SimpleSAMLphp is not installed. The cure on Debian and Ubuntu: apt-get install --no-install-recommends $(SAML_PACKAGES)" >&2
 	@$(PY) -m tests.peers
 
+# Each worker has servers and a product of its own; WORKERS=0 runs all in one process, for a debugger.
+WORKERS ?= 2
 test: $(DEVELOPMENT) assets ceph peers
-	@$(PY) -m pytest -m "not soak" $(ARGS)
+	@$(PY) -m pytest -m "not soak" -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: $(DEVELOPMENT) assets
 	$(VENV)/bin/ruff check
