@@ -16,6 +16,7 @@ from tenant_app.accounts.doorway import (
 from tenant_app.accounts.entrance import Entrance
 from tenant_app.accounts.invited import Invited
 from tenant_app.accounts.journal import note, notes, record
+from tenant_app.accounts.keepers import address_of, keepers
 from tenant_app.accounts.leftovers import forget_sign_ins
 from tenant_app.accounts.models import principal as person
 from tenant_app.accounts.models import setting, tally
@@ -45,6 +46,7 @@ __all__ = [
     "SingleSignOn",
     "Way",
     "add",
+    "address_of",
     "by_email",
     "by_id",
     "checked_name",
@@ -58,6 +60,7 @@ __all__ = [
     "forget_sign_ins",
     "give_sso_admin",
     "hashed",
+    "keepers",
     "kind_of",
     "lock_seats",
     "lose_sso_admin",

@@ -1,14 +1,11 @@
 """Mails to those who look after a workspace when its storage fills up: once for each mark, until it has emptied."""
 
-from urllib.parse import urlsplit
-
 import msgspec
 from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 
-from tenant_app.accounts import mail_later, person, tally
+from tenant_app.accounts import address_of, keepers, mail_later, tally
 from tenant_app.drive import quota
-from tenant_app.interface import Role
 from tenant_app.tenancy import Connection, Q, TenantRecord
 
 MARKS = (100, 95, 80)
@@ -17,26 +14,12 @@ EMPTIED = 5
 TOLD = "storage_told"
 
 
-class Keeper(msgspec.Struct, frozen=True):
-    """Somebody who can do something about it."""
-
-    email: str
-    name: str
-    locale: str
-
-
 class Told(msgspec.Struct, frozen=True):
     """The highest mark that was told and not yet left behind."""
 
     value: int
 
 
-KEEPERS = Q(
-    select(person.c.email, person.c.name, person.c.locale).where(
-        person.c.role >= Role.ADMINISTRATOR, person.c.disabled_at.is_(None), person.c.email.is_not(None)
-    ),
-    Keeper,
-)
 READ = Q(select(tally.c.value).where(tally.c.key == TOLD), Told)
 _told = insert(tally).values(key=TOLD, value=bindparam("value"))
 TELL = Q(_told.on_conflict_do_update(index_elements=["key"], set_={"value": _told.excluded.value}))
@@ -45,12 +28,6 @@ TELL = Q(_told.on_conflict_do_update(index_elements=["key"], set_={"value": _tol
 def mark_of(percent: int) -> int:
     """The highest mark that was reached; 0 below all."""
     return next((mark for mark in MARKS if percent >= mark), 0)
-
-
-def address_of(record: TenantRecord) -> str:
-    """Where the workspace is, as its people type it."""
-    site = urlsplit(record.site_url)
-    return f"{site.scheme}://{record.hosts[0]}{f':{site.port}' if site.port else ''}"
 
 
 async def tell(conn: Connection, record: TenantRecord) -> int:
@@ -68,8 +45,8 @@ async def tell(conn: Connection, record: TenantRecord) -> int:
             await TELL.run(conn, value=still)
         return 0
     await TELL.run(conn, value=reached)
-    keepers: list[Keeper] = await KEEPERS.all(conn)
-    for one in keepers:
+    looking_after = await keepers(conn)
+    for one in looking_after:
         await mail_later(
             conn,
             record,
@@ -84,4 +61,4 @@ async def tell(conn: Connection, record: TenantRecord) -> int:
             limit=use.limit,
             url=address_of(record),
         )
-    return len(keepers)
+    return len(looking_after)

@@ -29,6 +29,8 @@ GROUPS = "from scim_group g"
 FROM = {"User": USERS, "Group": GROUPS}
 SIZE = "select count(*) from scim_group_member where group_id = $1"
 KINDS = ("User", "Group")
+# More than there are; each is looked for in each resource.
+MOST_NAMES = 200
 
 
 def _select(kind: str, wish: Wish) -> str:
@@ -86,9 +88,9 @@ def _text(value: Any, path: str) -> str:
 def _list(asked: Mapping[str, Any], name: str) -> list[str]:
     value = asked.get(name) or []
     if isinstance(value, str):
-        return value.split(",")
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise wrong(name, "a list of attributes")
+        value = value.split(",")
+    if not isinstance(value, list) or len(value) > MOST_NAMES or not all(isinstance(item, str) for item in value):
+        raise wrong(name, f"a list of at most {MOST_NAMES} attributes")
     return value
 
 

@@ -5,14 +5,12 @@ about removals that still wait gets none about further ones within the hour.
 """
 
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlsplit
 
 import msgspec
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from tenant_app.accounts import mail_later, person, tally
-from tenant_app.interface import Role
+from tenant_app.accounts import address_of, keepers, mail_later, tally
 from tenant_app.scim.brake import WAITING
 from tenant_app.scim.models import scim_removal
 from tenant_app.tenancy import Connection, Q, TenantRecord
@@ -37,14 +35,6 @@ class Waiting(msgspec.Struct, frozen=True):
     told: int | None
 
 
-class Keeper(msgspec.Struct, frozen=True):
-    """Somebody who may decide."""
-
-    email: str
-    name: str
-    locale: str
-
-
 _told = select(tally.c.value).where(tally.c.key == TOLD).scalar_subquery()
 _asked = scim_removal.c.asked_at
 LOOK = Q(
@@ -57,12 +47,6 @@ LOOK = Q(
         _told.label("told"),
     ).where(scim_removal.c.state == WAITING),
     Waiting,
-)
-KEEPERS = Q(
-    select(person.c.email, person.c.name, person.c.locale).where(
-        person.c.role >= Role.ADMINISTRATOR, person.c.disabled_at.is_(None), person.c.email.is_not(None)
-    ),
-    Keeper,
 )
 _note = insert(tally).values(key=TOLD, value=bindparam("value"))
 NOTE = Q(_note.on_conflict_do_update(index_elements=["key"], set_={"value": _note.excluded.value}))
@@ -88,8 +72,7 @@ async def tell(conn: Connection, record: TenantRecord) -> datetime | None:
     if at is None or at > found.now:
         return at
     await NOTE.run(conn, value=int(found.now.timestamp() * 1000))
-    keepers: list[Keeper] = await KEEPERS.all(conn)
-    for one in keepers:
+    for one in await keepers(conn):
         await mail_later(
             conn,
             record,
@@ -101,11 +84,6 @@ async def tell(conn: Connection, record: TenantRecord) -> datetime | None:
             count=found.n,
             percent=record.identity.brake_percent,
             again=found.untold is None,
-            url=_address(record) + PLACE,
+            url=address_of(record) + PLACE,
         )
     return found.now + REMINDED
-
-
-def _address(record: TenantRecord) -> str:
-    site = urlsplit(record.site_url)
-    return f"{site.scheme}://{record.hosts[0]}{f':{site.port}' if site.port else ''}"

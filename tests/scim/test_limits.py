@@ -60,6 +60,15 @@ def test_half_a_character_is_refused(shared: Directory) -> None:
     refused(shared.http.post("Users/.search", content=json.dumps({"filter": 'userName eq "\ud800"'})))
 
 
+@pytest.mark.parametrize("name", ["attributes", "excludedAttributes"])
+def test_more_attributes_than_there_are_are_refused(shared: Directory, name: str) -> None:
+    many = [f"a{n}" for n in range(201)]
+    refused(shared.post("/Users/.search", {name: many}))
+    refused(shared.get("/Users", params={name: ",".join(many)}))
+    # The control: as many as there might be.
+    assert shared.post("/Users/.search", {name: many[:200]}).status_code == 200
+
+
 def test_values_do_not_pile_up(shared: Directory) -> None:
     """Each request is bounded; so is what many of them, or many steps of one, leave behind."""
     one = shared.user()["id"]
