@@ -50,15 +50,15 @@ def test_a_store_that_hangs_delays_no_other_and_nobody_for_long(session: Session
     cells = [placed(session, f"hangs-{n}", ceph_at(silent)) for n in range(3)]
     cells.append(placed(session, "well", {"kind": "files", "root": str(tmp_path)}))
     began = monotonic()
-    found = {one.cell: one for one in fleet.stores(session, cells, seconds=0.5)}
-    assert monotonic() - began < 1.5
+    found = {one.cell: one for one in fleet.stores(session, cells, seconds=2)}
+    assert monotonic() - began < 5, "one after the other they would take six"
     assert {name: one.well for name, one in found.items()} == {
         "hangs-0": False,
         "hangs-1": False,
         "hangs-2": False,
         "well": True,
     }
-    assert "did not answer in 0.5 s" in found["hangs-0"].checks[0].detail
+    assert "did not answer in 2 s" in found["hangs-0"].checks[0].detail
 
 
 def test_who_asks_a_moment_after_a_silence_does_not_wait_again(session: Session, silent: str) -> None:
@@ -69,7 +69,7 @@ def test_who_asks_a_moment_after_a_silence_does_not_wait_again(session: Session,
     began = monotonic()
     with pytest.raises(Unavailable, match="a moment ago"):
         fleet.ask_store(cell, store.check, 5)
-    assert monotonic() - began < 0.1
+    assert monotonic() - began < 4
 
 
 def test_new_settings_are_asked_at_once(session: Session, silent: str, tmp_path: Path) -> None:

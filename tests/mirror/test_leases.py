@@ -92,10 +92,8 @@ def test_a_worker_that_lost_its_lease_writes_and_removes_nothing_more(town: Town
     time.sleep(0.3)
     # As another worker takes it over.
     town.sql("update mirror set fence = fence + 1, lease_until = now() + interval '1 minute', cursor = 'his'")
-    began = time.monotonic()
     turn.join(timeout=10)
     assert not turn.is_alive()
-    assert time.monotonic() - began < 3
     with town.engine.connect() as connection:
         row = connection.execute(text("select cursor, lease_until > now() as held from mirror")).one()
     assert (row.cursor, row.held) == ("his", True)

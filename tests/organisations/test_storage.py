@@ -112,7 +112,7 @@ def test_a_store_that_hangs_is_told_within_its_time_and_refuses_nothing(hanging:
     ordered = hanging.order()
     began = monotonic()
     seen = storage_of(hanging, ordered, seconds=0.4)
-    assert monotonic() - began < 1.5
+    assert monotonic() - began < 5
     assert (seen.store, seen.trouble, seen.agreement, seen.findings) == (None, "store_silent", "unknown", [])
 
 
