@@ -3,9 +3,9 @@
 import functools
 import re
 
-import idna
 from publicsuffixlist import PublicSuffixList
 
+from kit.domains import ascii_domain
 from kit.errors import Refusal
 
 # Where anybody can have a mailbox.
@@ -56,11 +56,7 @@ def check_domain_name(given: str) -> str:
 
 
 def _ascii(given: str) -> str:
-    tidy = given.strip().removeprefix("@").rstrip(".").lower()
-    try:
-        return tidy if tidy.isascii() else idna.encode(tidy, uts46=True).decode("ascii")
-    except idna.IDNAError:
-        return ""
+    return ascii_domain(given.strip().removeprefix("@").rstrip("."))
 
 
 @functools.cache

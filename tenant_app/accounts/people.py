@@ -7,6 +7,7 @@ from zoneinfo import available_timezones
 import msgspec
 from sqlalchemy import bindparam, func, insert, select, update
 
+from kit.domains import ascii_domain
 from kit.errors import Refusal, Refusals
 from tenant_app.accounts.models import principal, tally
 from tenant_app.interface import Role
@@ -70,15 +71,20 @@ async def lock_seats(conn: Connection) -> None:
 
 
 def normal_email(email: str) -> str:
-    """The form in which an e-mail is kept and looked for."""
-    return email.strip().lower()[:LONGEST_EMAIL]
+    """The form in which an e-mail is kept and looked for: in lower case, its domain as DNS knows it."""
+    return _normal(email)[:LONGEST_EMAIL]
+
+
+def _normal(email: str) -> str:
+    local, at, domain = email.strip().lower().rpartition("@")
+    return f"{local}{at}{(at and ascii_domain(domain)) or domain}"
 
 
 def whole_email(email: str) -> str:
     """The same of what somebody else sent; nothing where that is no address."""
     # Cut to what is kept, a long one would end in another domain than it was sent with.
-    whole = len(email.strip()) <= LONGEST_EMAIL and email.strip().isprintable() and " " not in email.strip()
-    normal = normal_email(email)
+    normal = _normal(email)
+    whole = len(normal) <= LONGEST_EMAIL and email.strip().isprintable() and " " not in normal
     return normal if whole and all(normal.rpartition("@")[::2]) else ""
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from uuid import UUID
 
+from kit.domains import ascii_domain
 from kit.errors import Refusal
 from tenant_app.accounts import trials
 from tenant_app.accounts.sessions import STRONG, Way
@@ -20,8 +21,9 @@ OPEN_STAGES = frozenset({"pilot", "enforced"})
 
 
 def domain_of(email: str) -> str:
-    """The part after the last @, as it is compared."""
-    return email.rpartition("@")[2].strip().lower()
+    """The part after the last @, as it is compared: as DNS knows it."""
+    domain = email.rpartition("@")[2].strip().lower()
+    return ascii_domain(domain) or domain
 
 
 def stage_of(connection: SignInConnection, now: datetime | None = None) -> Stage:

@@ -84,20 +84,9 @@ def email_of(data: Data) -> str | None:
         emails, key=lambda one: (one.get("primary") is not True, str(one.get("type", "")).lower() != "work")
     )
     if ranked:
-        return _plain(ranked[0]["value"])
-    user_name = _plain(data.get("userName", ""))
+        return normal_email(ranked[0]["value"])
+    user_name = normal_email(data.get("userName", ""))
     return user_name if EMAIL.fullmatch(user_name) else None
-
-
-def _plain(email: str) -> str:
-    """In lower case, the domain as DNS knows it."""
-    local, at, domain = normal_email(email).rpartition("@")
-    if not domain.isascii():
-        try:
-            domain = domain.encode("idna").decode()
-        except UnicodeError:
-            return f"{local}{at}{domain}"
-    return f"{local}{at}{domain}"
 
 
 def _locale(data: Data, record: TenantRecord) -> str:
