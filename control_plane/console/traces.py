@@ -99,6 +99,13 @@ class Line:
     ok: bool
     seen: str
     wanted: str
+    changed: bool = False
+    told: bool = False
+
+    @property
+    def shown(self) -> bool:
+        """Whether the reader wants to know what came: where it failed, or where it changed something."""
+        return self.told or not self.ok
 
 
 @dataclass(frozen=True)
@@ -140,7 +147,9 @@ def run_of(trace: Trace) -> Run:
 def _line(check: dict[str, Any]) -> Line:
     name = str(check.get("name", ""))
     title = CHECKS.get(name, name.replace("_", " "))
-    return Line(title, bool(check.get("ok")), str(check.get("seen", "")), str(check.get("wanted", "")))
+    changed = name in {"name_changed", "email_changed"}
+    said = str(check.get("seen", "")), str(check.get("wanted", ""))
+    return Line(title, bool(check.get("ok")), *said, changed, changed or name == "email_kept")
 
 
 def _list(found: Any) -> list[Any]:

@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import Column, MetaData, Table, Uuid, bindparam, func, select, update
 
+from kit.interface import N_
 from tenant_app.accounts import credentials, people, policies
 from tenant_app.accounts.journal import record as journal
 from tenant_app.accounts.models import principal
@@ -74,14 +75,14 @@ class Updates:
     async def _why_kept(self, person: Person, now: Now) -> str:
         """What keeps the old e-mail, for the trace; nothing where the new one is his."""
         if now.email_verified is False:
-            return "a verified address"
+            return N_("a verified address")
         if policies.domain_of(now.email) not in self.connection.domains:
             return ", ".join(self.connection.domains)
         if policies.stage_of(self.connection) == "pilot" and now.email not in self.connection.pilot:
-            return "an address of the pilot"
+            return N_("an address of the pilot")
         if person.id in self.record.identity.policy.break_glass:
-            return "no break-glass account"
-        return "" if await people.by_email(self.conn, now.email) is None else "an address of nobody else here"
+            return N_("no break-glass account")
+        return "" if await people.by_email(self.conn, now.email) is None else N_("an address of nobody else here")
 
     async def _tell(self, before: Person, after: Person) -> None:
         changed = [name for name in ("name", "email") if getattr(after, name) != getattr(before, name)]

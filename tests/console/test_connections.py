@@ -266,6 +266,24 @@ def test_a_failed_test_names_the_check_what_came_and_the_cure(
         assert owner.get(f"/console/sign-in/{connection}/traces").status_code == 200
 
 
+def test_what_a_sign_in_changed_of_a_person_is_shown_as_it_was_and_is(
+    door: ConsoleDoor, organisation: UUID, owner: httpx.Client
+) -> None:
+    connection = saml_connection(door, organisation, "Nouveau nom", domains=[])
+    checks = [
+        {"name": "signature_key", "ok": True, "seen": "AA:BB", "wanted": "AA:BB"},
+        {"name": "email_changed", "ok": True, "seen": "lea.roux@ville.example", "wanted": "lea@ville.example"},
+        {"name": "email_kept", "ok": True, "seen": "x@ville.example", "wanted": "an address of nobody else here"},
+    ]
+    trace(door, organisation, connection, "sign_in", {"checks": checks, "result": {"action": "signed_in"}})
+    page = owner.get(f"/console/sign-in/{connection}/traces?lang=fr").text
+    told = " ".join(unescape(re.sub(r"<[^>]+>", " ", page)).split())
+    assert "Reçu : lea.roux@ville.example Avant : lea@ville.example" in told
+    assert "Attendu : une adresse qui n’est à personne d’autre ici" in told
+    # The control: what merely held says no more than that.
+    assert "AA:BB" not in told
+
+
 def test_stages_go_up_with_proof_only_and_down_at_any_time(
     door: ConsoleDoor, house: House, owner: httpx.Client, organisation: UUID
 ) -> None:
