@@ -19,7 +19,7 @@ from kit.ids import new_id
 from tests.console.asking import errors_in, send
 from tests.console.certificate import pem
 from tests.console.furnish import proven, saml_connection, trace
-from tests.identity.test_connections import certificate, discovery, metadata, website
+from tests.identity.connections import certificate, discovery, metadata, website
 from tests.world.console_door import ConsoleDoor
 from tests.world.house import House
 

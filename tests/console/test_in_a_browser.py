@@ -9,7 +9,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from control_plane import identity
 from kit.db import transaction
 from tests.console.furnish import Furnished
-from tests.identity.test_connections import certificate, metadata
+from tests.identity.connections import certificate, metadata
 from tests.journeys.looking import overflow, violations
 from tests.world.chromium import Browser
 from tests.world.console_door import HOST, ConsoleDoor

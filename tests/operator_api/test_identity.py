@@ -10,8 +10,8 @@ import pytest
 from control_plane.identity import Scope
 from kit.settings import ControlPlaneSettings
 from kit.vault import Vault
+from tests.identity.connections import certificate, metadata
 from tests.identity.organisations import Setting
-from tests.identity.test_connections import certificate, metadata
 from tests.operator_api.conftest import Api, api_of
 from tests.world.house import House, open_house
 from tests.world.names import NameServer, name_server
