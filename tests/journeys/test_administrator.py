@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.journeys.looking import assert_sound
-from tests.world.chromium import Browser
+from tests.world.chromium import Browser, authenticator
 from tests.world.names import NameServer, name_server
 from tests.world.product import Product, running_product
 from tests.world.simplesaml import SimpleSaml, require, running_simplesaml
@@ -39,14 +39,6 @@ def provider(tmp_path: Path) -> Iterator[SimpleSaml]:
         running.add_person("karim", "karimpass", mail=OWNER, displayName="Karim Ziani", groups=["it"])
         running.add_person("alice", "alicepass", mail=ALICE, displayName="Alice Étienne", groups=["staff"])
         yield running
-
-
-def carry_a_passkey(page: Page) -> None:
-    device = page.context.new_cdp_session(page)
-    device.send("WebAuthn.enable")
-    options = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
-               "isUserVerified": True, "automaticPresenceSimulation": True}  # fmt: skip
-    device.send("WebAuthn.addVirtualAuthenticator", {"options": options})
 
 
 def arrive(product: Product, page: Page, address: str) -> None:
@@ -114,7 +106,7 @@ def test_a_directory_is_connected_tested_piloted_and_used(
 ) -> None:
     address = "mairie-lumiere"
     page = browser.page(lang="en")
-    carry_a_passkey(page)
+    authenticator(page)
     arrive(own_product, page, address)
     page.goto(f"{own_product.url(address)}/console")
     page.get_by_role("button", name="Open the console").click()

@@ -18,7 +18,7 @@ from control_plane.embedded.prepared import CONTROL
 from tenant_app.contract import CellDatabase
 from tests.journeys.looking import assert_sound
 from tests.journeys.staff import be_signed_in
-from tests.world.chromium import Browser
+from tests.world.chromium import Browser, authenticator
 from tests.world.product import Product
 from tests.world.stopped import CONTROL_PLANE, PASSWORD, owned, stopped
 
@@ -96,20 +96,11 @@ def refused(page: Page, url: str) -> bool:
     return answer.status == 403 and "This support access has ended" in page.inner_text("body")
 
 
-def carry_a_passkey(page: Page) -> None:
-    """The console wants more than a password."""
-    device = page.context.new_cdp_session(page)
-    device.send("WebAuthn.enable")
-    options = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
-               "isUserVerified": True, "automaticPresenceSimulation": True}  # fmt: skip
-    device.send("WebAuthn.addVirtualAuthenticator", {"options": options})
-
-
 @pytest.fixture
 def scene(product: Product, browser: Browser) -> Scene:
     address, email = owned(product)
     admin, staff = browser.page(lang="en", bypass_csp=True), browser.page(lang="en", bypass_csp=True)
-    carry_a_passkey(admin)
+    authenticator(admin)
     admin.goto(f"{product.url(address)}/sign-in?lang=en")
     admin.get_by_label("E-mail").fill(email)
     admin.get_by_label("Password").fill(PASSWORD)

@@ -1,38 +1,21 @@
 """The portal as people use it: passkeys, the live ledger, the palette, the keyboard, every page in each light."""
 
 import re
-from typing import Any
 from uuid import UUID
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from control_plane import organisations
 from control_plane.audit import SYSTEM
 from kit.db import transaction
 from tests.journeys.looking import overflow, violations
 from tests.portal.pages import enter, signed_in
-from tests.world.chromium import Browser
+from tests.world.chromium import Browser, authenticator
 from tests.world.house import House
 from tests.world.staff_door import PASSWORD, Door
 
 pytestmark = pytest.mark.browser
-
-
-def authenticator(page: Page, *, verifies: bool = True) -> Any:
-    """A device that keeps passkeys and, if told so, verifies its person."""
-    device = page.context.new_cdp_session(page)
-    device.send("WebAuthn.enable")
-    options = {
-        "protocol": "ctap2",
-        "transport": "internal",
-        "hasResidentKey": True,
-        "hasUserVerification": True,
-        "isUserVerified": verifies,
-        "automaticPresenceSimulation": True,
-    }
-    made = device.send("WebAuthn.addVirtualAuthenticator", {"options": options})
-    return device, made["authenticatorId"]
 
 
 def test_a_passkey_is_added_and_then_opens_the_door_by_itself(browser: Browser, door: Door) -> None:

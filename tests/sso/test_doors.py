@@ -10,7 +10,7 @@ from kit.vault import Vault
 from tenant_app.contract import SignInPolicy, TenantRecord
 from tests.sso.providers import DOMAIN, Paper, by_password, paper, signed_in
 from tests.workspace.houses import CELL_KEY, House, Person
-from tests.world.chromium import Browser
+from tests.world.chromium import Browser, authenticator
 
 Come = Callable[[Person], None]
 
@@ -94,21 +94,11 @@ def test_an_invitation_opens_no_door_beside_the_provider(house: House) -> None:
 def test_a_passkey_opens_for_break_glass_accounts_only(house: House, browser: Browser) -> None:
     record, enforced, owner = governed(house)
     page = browser.page()
-    device = page.context.new_cdp_session(page)
-    device.send("WebAuthn.enable")
-    options = {
-        "protocol": "ctap2",
-        "transport": "internal",
-        "hasResidentKey": True,
-        "hasUserVerification": True,
-        "isUserVerified": True,
-        "automaticPresenceSimulation": True,
-    }
-    made = device.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    device, number = authenticator(page)
 
     def touched(*, yes: bool) -> None:
         """Whether the device answers by itself, even the quiet request of the e-mail field."""
-        named = {"authenticatorId": made["authenticatorId"], "enabled": yes}
+        named = {"authenticatorId": number, "enabled": yes}
         device.send("WebAuthn.setAutomaticPresenceSimulation", named)
 
     page.goto(f"{house.url(record)}/enter?ticket={house.ticket(record)}")

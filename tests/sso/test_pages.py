@@ -6,7 +6,7 @@ from tenant_app.contract import SignInPolicy
 from tests.sso.providers import paper
 from tests.workspace.houses import House
 from tests.workspace.test_in_a_browser import AXE, RUN_AXE, sign_in
-from tests.world.chromium import Browser
+from tests.world.chromium import Browser, authenticator
 
 pytestmark = pytest.mark.browser
 
@@ -41,17 +41,7 @@ def test_a_passkey_made_where_more_is_asked_opens_what_was_closed(house: House, 
     owner = house.owner(record)
     house.change(record, identity=provider.identity(policy=SignInPolicy(second_factor=True)))
     page = browser.page()
-    session = page.context.new_cdp_session(page)
-    session.send("WebAuthn.enable")
-    options = {
-        "protocol": "ctap2",
-        "transport": "internal",
-        "hasResidentKey": True,
-        "hasUserVerification": True,
-        "isUserVerified": True,
-        "automaticPresenceSimulation": True,
-    }
-    session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    authenticator(page)
     sign_in(page, house, owner)
     page.goto(f"{house.url(record)}/members")
     page.get_by_role("button", name="Créer une clé d’accès").click()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.workspace.houses import PASSWORD, House, Person
-from tests.world.chromium import Browser
+from tests.world.chromium import Browser, authenticator
 
 pytestmark = pytest.mark.browser
 
@@ -117,11 +117,7 @@ def test_files_are_dropped_moved_and_taken_back_from_the_trash(house: House, bro
 def test_a_passkey_is_made_and_opens_the_door(house: House, browser: Browser) -> None:
     record = house.workspace()
     page = browser.page()
-    session = page.context.new_cdp_session(page)
-    session.send("WebAuthn.enable")
-    options = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
-               "isUserVerified": True, "automaticPresenceSimulation": True}  # fmt: skip
-    session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    authenticator(page)
     page.goto(f"{house.url(record)}/enter?ticket={house.ticket(record)}&lang=en")
     page.goto(f"{house.url(record)}/welcome?lang=en")
     page.get_by_role("button", name="Create a passkey").click()

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser as Chromium
-from playwright.sync_api import BrowserContext, Page, Route, sync_playwright
+from playwright.sync_api import BrowserContext, CDPSession, Page, Route, sync_playwright
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -105,3 +105,19 @@ def chromium() -> Iterator[Chromium]:
             yield running
         finally:
             running.close()
+
+
+def authenticator(page: Page, *, verifies: bool = True) -> tuple[CDPSession, str]:
+    """A virtual device that keeps the page's passkeys and, if told so, verifies its person; and its id."""
+    device = page.context.new_cdp_session(page)
+    device.send("WebAuthn.enable")
+    options = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": verifies,
+        "automaticPresenceSimulation": True,
+    }
+    made = device.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    return device, str(made["authenticatorId"])
