@@ -12,6 +12,8 @@ from kit import logs
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
 LIVED_WELL_SECONDS = 20.0
+# Longer than any process waits for its own work, as the sweep does for its rounds.
+STOP_SECONDS = 40.0
 
 log = logs.get("supervisor")
 
@@ -39,13 +41,14 @@ async def ended(process: "subprocess.Popen[bytes]") -> int:
 
 @dataclass
 class Part:
-    """A child that is kept running. `stop_signal` ends it in order, within `stop_seconds`."""
+    """A child that is kept running. `stop_signal` ends it in order, within `stop_seconds` or until `hurry` is set."""
 
     name: str
     start: Callable[[], "subprocess.Popen[bytes]"]
     stop_signal: signal.Signals = signal.SIGTERM
-    stop_seconds: float = 5.0
+    stop_seconds: float = STOP_SECONDS
     on_change: Callable[[], None] = lambda: None
+    hurry: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     process: "subprocess.Popen[bytes] | None" = None
     _watch: "asyncio.Task[None] | None" = field(default=None, repr=False)
 
@@ -85,11 +88,16 @@ class Part:
             return
         if self.process.poll() is None:
             self.process.send_signal(self.stop_signal)
-            try:
-                async with asyncio.timeout(self.stop_seconds):
-                    await ended(self.process)
-            except TimeoutError:
+            if not await self._ends_in_time(self.process):
                 log.warning("a part did not end in time and is killed", part=self.name)
                 self.process.kill()
                 await ended(self.process)
         processes.end_group(self.process.pid)
+
+    async def _ends_in_time(self, process: "subprocess.Popen[bytes]") -> bool:
+        waiting = [asyncio.create_task(ended(process)), asyncio.create_task(self.hurry.wait())]
+        done, _ = await asyncio.wait(waiting, timeout=self.stop_seconds, return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        return waiting[0] in done

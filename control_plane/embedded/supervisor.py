@@ -25,7 +25,8 @@ from kit import logs
 
 READY_SECONDS = 60
 LEFTOVER_SECONDS = 8
-DATABASE_STOP_SECONDS = 60
+DATABASE_STOP_SECONDS = 120
+PATIENCE_SECONDS = 5
 # Who stops last, because others stand on it; of a Ceph the disk tells the monitor that it goes.
 FOUNDATIONS = (("postgres", "valkey", "store", "keys", "ceph-gateway"), ("ceph-disk",), ("ceph-monitor",))
 FACES = {
@@ -40,10 +41,11 @@ log = logs.get("supervisor")
 
 @dataclass
 class Supervisor:
-    """One run of the whole product. `say` tells the person who started it."""
+    """One run of the whole product. `say` tells the person who started it; he sets `hurry` to wait for no work."""
 
     house: House
     say: Callable[[str], None]
+    hurry: asyncio.Event = field(default_factory=asyncio.Event)
     parts: list[Part] = field(default_factory=list)
     _backends: dict[str, int] = field(default_factory=dict)
 
@@ -206,12 +208,22 @@ class Supervisor:
                 await asyncio.sleep(0.05)
 
     async def _stop(self) -> None:
-        """In order: first who serves and works, then what they stand on."""
+        """In order: first who serves and works, then what they stand on, which is never hurried."""
         lowest = {name for floor in FOUNDATIONS for name in floor}
-        await asyncio.gather(*(part.stop() for part in self.parts if part.name not in lowest))
+        upper = [part for part in self.parts if part.name not in lowest]
+        for part in upper:
+            part.hurry = self.hurry
+        telling = asyncio.create_task(self._tell_who_works(upper))
+        await asyncio.gather(*(part.stop() for part in upper))
+        await _cancelled(telling)
         for floor in FOUNDATIONS:
             await asyncio.gather(*(part.stop() for part in self.parts if part.name in floor))
         (self.house.run / "children.json").unlink(missing_ok=True)
+
+    async def _tell_who_works(self, parts: list[Part]) -> None:
+        await asyncio.sleep(PATIENCE_SECONDS)
+        working = ", ".join(part.name for part in parts if part.process is not None and part.process.poll() is None)
+        self.say(f"Waiting for what is under way ({working}). Ctrl C again does not wait, and loses nothing.")
 
 
 async def _cancelled(task: "asyncio.Task[None]") -> None:
@@ -250,10 +262,14 @@ def code_now(secret: str) -> str:
 
 async def serve(house: House, say: Callable[[str], None]) -> None:
     """Run the product until a signal; raises EmbeddedError with words for people."""
-    stopping = asyncio.Event()
+    stopping, hurry = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def told_to_stop() -> None:
+        (hurry if stopping.is_set() else stopping).set()
+
     for sent in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(sent, stopping.set)
+        loop.add_signal_handler(sent, told_to_stop)
     try:
         sockets = listening(house.port)
     except OSError as error:
@@ -262,7 +278,7 @@ async def serve(house: House, say: Callable[[str], None]) -> None:
             "has it, or choose another with PARVIS_PORT, as in: PARVIS_PORT=8090 make up"
         ) from error
     try:
-        await Supervisor(house, say).run(sockets, stopping)
+        await Supervisor(house, say, hurry).run(sockets, stopping)
     finally:
         for one in sockets:
             one.close()

@@ -72,6 +72,12 @@ def answers(product: Product, face: str = "", seconds: float = 20) -> None:
     raise AssertionError(f"{face or 'site'} does not answer: {last}")
 
 
+def killed(product: Product) -> list[str]:
+    """The parts that did not end by themselves when they were told to."""
+    lines = [json.loads(line) for line in (product.var / "log" / "supervisor.log").read_text().splitlines()]
+    return [line["part"] for line in lines if line["event"] == "a part did not end in time and is killed"]
+
+
 def test_what_is_for_scripts_is_complete_and_private(own: Product) -> None:
     told = own.first_run
     assert told["site"] == own.url()
@@ -202,6 +208,22 @@ def test_killing_the_supervisor_alone_ends_the_others(own: Product) -> None:
     answers(own)
 
 
+def test_ctrl_c_waits_for_work_under_way_and_a_second_one_does_not(own: Product) -> None:
+    organisation, frozen, everything = order(own, "eilig"), own.pids()["worker"], own.everything()
+    os.kill(frozen, signal.SIGSTOP)
+    assert processes.wait_for(lambda: "State:\tT" in Path(f"/proc/{frozen}/status").read_text(), 20)
+    own.process.send_signal(signal.SIGINT)
+    assert processes.wait_for(lambda: "Waiting for what is under way (worker)" in own.output, 60)
+    assert own.process.poll() is None
+    assert processes.started_at(frozen)
+    assert own.stop() == 0
+    assert [pid for pid in everything if processes.started_at(pid)] == []
+    assert killed(own) == ["worker"]
+    own.process = launch(own.folder, own.port).process
+    own.wait_until_ready()
+    wait_until_live(own, organisation)
+
+
 def test_ctrl_c_leaves_no_process_and_keeps_the_data(own: Product) -> None:
     everything = own.everything()
     started = time.monotonic()
@@ -209,6 +231,8 @@ def test_ctrl_c_leaves_no_process_and_keeps_the_data(own: Product) -> None:
     print(f"Ctrl C took {time.monotonic() - started:.1f} s")
     assert [pid for pid in everything if processes.started_at(pid)] == []
     assert own.everything_marked() == []
+    # What was frozen before was killed; now, nothing.
+    assert killed(own) == ["worker"]
     assert "Stopped." in own.output
     port = ports.free_port()
     with running_product(own.folder, port) as moved:

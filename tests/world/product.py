@@ -17,7 +17,8 @@ import httpx
 from control_plane.embedded import ports, processes
 
 READY_SECONDS = 90
-STOP_SECONDS = 20
+# Only what hangs takes as long: the disk of a Ceph and a database write what they hold.
+STOP_SECONDS = 100
 
 
 class Loopback(httpx.HTTPTransport):
