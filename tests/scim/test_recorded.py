@@ -1,0 +1,207 @@
+"""What directories were seen to send, as people recorded it in public threads: their requests' shapes, our own values.
+
+Each test names its recording. What the vendors say that they send is in `test_quirks`.
+"""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.scim.directories import DOMAIN, ENTERPRISE, GROUP, PATCH, USER, Directory, opened
+from tests.workspace.houses import House
+
+
+def an_address() -> str:
+    return f"p{uuid4().hex[:10]}@{DOMAIN}"
+
+
+def values(user: dict[str, Any]) -> dict[str, str]:
+    """The e-mails of a user by their type."""
+    return {one["type"]: one["value"] for one in user["emails"]}
+
+
+def test_entra_s_validator_changes_every_part_of_every_address_in_one_request(shared: Directory) -> None:
+    """sourcegraph/sourcegraph-public-snapshot pull request 49119."""
+    push, work, home = shared, an_address(), an_address()
+    made = push.user()
+    answer = push.patch(
+        f"/Users/{made['id']}",
+        {"op": "replace", "path": 'emails[type eq "work"].value', "value": work},
+        {"op": "add", "path": 'emails[type eq "home"].value', "value": home},
+        {"op": "add", "path": 'emails[type eq "other"].value', "value": "other@example.net"},
+        {"op": "replace", "path": 'emails[type eq "work"].display', "value": "At work"},
+        {"op": "replace", "path": 'emails[type eq "home"].display', "value": "At home"},
+        {"op": "replace", "path": 'emails[type eq "other"].display', "value": "Elsewhere"},
+        {"op": "add", "path": 'emails[type eq "work"].primary', "value": False},
+        {"op": "replace", "path": 'emails[type eq "home"].primary', "value": True},
+    )
+    assert answer.status_code == 200, answer.text
+    changed = answer.json()
+    assert values(changed) == {"work": work, "home": home, "other": "other@example.net"}
+    assert [one["type"] for one in changed["emails"] if one.get("primary")] == ["home"]
+    assert {one["type"]: one["display"] for one in changed["emails"]} == {
+        "work": "At work",
+        "home": "At home",
+        "other": "Elsewhere",
+    }
+
+
+def test_entra_replaces_an_address_that_is_missing_beside_what_it_has(shared: Directory) -> None:
+    """limosa-io/laravel-scim-server issue 34."""
+    push, work = shared, an_address()
+    made = push.user()
+    answer = push.patch(
+        f"/Users/{made['id']}",
+        {"op": "Replace", "path": 'emails[type eq "work"].value', "value": work},
+        {"op": "Replace", "path": 'addresses[type eq "work"].formatted', "value": "18/2111"},
+        {"op": "Add", "path": f"{ENTERPRISE}:department", "value": "Voirie"},
+    )
+    assert answer.status_code == 200, answer.text
+    assert values(answer.json()) == {"work": work}
+    assert answer.json()["addresses"] == [{"type": "work", "formatted": "18/2111"}]
+    assert answer.json()[ENTERPRISE] == {"department": "Voirie"}
+
+
+@pytest.mark.parametrize("op", ["Add", "add", "Replace"])
+def test_entra_gives_an_address_to_who_had_none(shared: Directory, op: str) -> None:
+    """Captain-P-Goldfish/SCIM-SDK issue 416, Metatavu/keycloak-scim-server issues 35 and 40."""
+    push, work = shared, an_address()
+    made = push.post("/Users", {"schemas": [USER], "userName": work}).json()
+    answer = push.patch(f"/Users/{made['id']}", {"op": op, "path": 'emails[type eq "work"].value', "value": work})
+    assert answer.status_code == 200, answer.text
+    assert values(answer.json()) == {"work": work}
+
+
+def test_entra_takes_one_member_away_without_a_reference(house: House) -> None:
+    """apache/directory-scimple issue 436, simpleidserver/SimpleIdServer issue 244."""
+    push = opened(house)
+    ids = sorted(push.user()["id"] for _ in range(3))
+    group = push.group("Voirie", ids)["id"]
+    answer = push.patch(f"/Groups/{group}", {"op": "Remove", "path": "members", "value": [{"value": ids[0]}]})
+    assert answer.status_code == 200, answer.text
+    assert push.members(group) == ids[1:]
+
+
+def test_okta_adds_a_member_with_his_name_and_no_type(house: House) -> None:
+    """Captain-P-Goldfish/SCIM-SDK issue 419."""
+    push = opened(house)
+    one = push.user()
+    group = push.group("Voirie")["id"]
+    member = {"value": one["id"], "display": one["userName"].upper()}
+    assert push.patch(f"/Groups/{group}", {"op": "add", "path": "members", "value": [member]}).status_code == 200
+    assert push.members(group) == [one["id"]]
+
+
+def test_okta_renames_and_empties_a_group_in_one_operation_without_a_path(house: House) -> None:
+    """jelhub/scimgateway issue 113: no `schemas`, and the group's id beside what changes."""
+    push = opened(house)
+    group = push.group("Voirie", [push.user()["id"]])["id"]
+    change = {"members": [], "id": group, "displayName": "Voirie et parcs"}
+    answer = push.http.patch(f"/Groups/{group}", json={"Operations": [{"op": "replace", "value": change}]})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["displayName"] == "Voirie et parcs"
+    assert push.members(group) == []
+
+
+def test_okta_sends_a_whole_group_whose_members_have_no_name(house: House) -> None:
+    """jelhub/scimgateway issue 95."""
+    push = opened(house)
+    ids = sorted(push.user()["id"] for _ in range(2))
+    group = push.group("Voirie")["id"]
+    whole = {
+        "schemas": [GROUP],
+        "id": group,
+        "displayName": "Voirie Test",
+        "members": [{"value": one, "display": None} for one in ids],
+    }
+    answer = push.put(f"/Groups/{group}", whole)
+    assert answer.status_code == 200, answer.text
+    assert push.members(group) == ids
+
+
+def test_okta_s_client_names_a_character_set_and_deactivates_by_the_whole_user(shared: Directory) -> None:
+    """oktadeveloper/okta-blog-archive pull request 1956."""
+    push = shared
+    made = push.user()
+    headers = {
+        "Accept": "application/scim+json",
+        "Accept-Charset": "utf-8",
+        "Content-Type": "application/scim+json; charset=utf-8",
+        "User-Agent": "Okta SCIM Client 1.0.0",
+    }
+    answer = push.http.put(f"/Users/{made['id']}", json={**made, "active": False, "groups": []}, headers=headers)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["active"] is False
+    assert push.person(made["id"])[3] is False
+
+
+def test_keycloak_sends_an_id_of_its_own_which_is_not_taken(shared: Directory) -> None:
+    """Captain-P-Goldfish/scim-for-keycloak issue 127: an id, no external one, and an address without a type."""
+    push, email, theirs = shared, an_address(), str(uuid4())
+    sent = {
+        "schemas": [USER],
+        "id": theirs,
+        "userName": email.partition("@")[0],
+        "active": True,
+        "name": {"givenName": "Omar", "familyName": "Diallo"},
+        "emails": [{"primary": True, "value": email}],
+    }
+    answer = push.post("/Users", sent)
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["id"] != theirs
+    assert push.get(f"/Users/{theirs}").status_code == 404
+    assert push.person(answer.json()["id"])[1] == email
+
+
+def test_keycloak_whose_address_ends_with_a_slash_asks_with_two(shared: Directory) -> None:
+    """Captain-P-Goldfish/scim-for-keycloak issue 127: `…/scim/v2//Users`."""
+    push, email = shared, an_address()
+    base = str(push.http.base_url).rstrip("/")
+    answer = push.http.post(f"{base}//Users", json={"schemas": [USER], "userName": email})
+    assert answer.status_code == 201, answer.text
+    assert push.http.get(f"{base}//Users/{answer.json()['id']}").json()["userName"] == email
+
+
+def test_keycloak_gives_our_id_back_as_its_own_with_an_extension_it_does_not_name(shared: Directory) -> None:
+    """Captain-P-Goldfish/scim-for-keycloak issue 126."""
+    push = shared
+    made = push.user()
+    email = made["userName"]
+    sent = {
+        "schemas": [USER],
+        "locale": "en_us",
+        "emails": [{"primary": True, "value": email}],
+        "name": {"givenName": "Omar", "familyName": "Diallo"},
+        "timezone": "America/Chicago",
+        ENTERPRISE: {"division": "executive", "organization": "example, LLC", "department": "management"},
+        "title": "CTO",
+        "externalId": made["id"],
+        "userName": email,
+        "active": True,
+    }
+    answer = push.put(f"/Users/{made['id']}", sent)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()[ENTERPRISE]["department"] == "management"
+    assert (answer.json()["externalId"], answer.json()["locale"]) == (made["id"], "en_us")
+
+
+def test_keycloak_that_lost_its_list_of_members_empties_no_group(house: House) -> None:
+    """mitodl/keycloak-scim issue 134: a whole group by PUT, without `members`."""
+    push = opened(house)
+    one = push.user()["id"]
+    group = push.group("Voirie", [one])["id"]
+    whole = {"schemas": [GROUP], "id": group, "externalId": str(uuid4()), "displayName": "Voirie"}
+    assert push.put(f"/Groups/{group}", whole).status_code == 200
+    assert push.members(group) == [one]
+
+
+def test_a_manager_as_an_object_is_told_as_one(shared: Directory) -> None:
+    """Budibase/budibase issue 15369: Entra reads no user whose manager is bare text in our answer."""
+    push, boss = shared, shared.user()["id"]
+    made = push.user()
+    for value in (boss, {"value": boss}):
+        body = {"schemas": [PATCH], "Operations": [{"op": "Add", "path": f"{ENTERPRISE}:manager", "value": value}]}
+        answer = push.http.patch(f"/Users/{made['id']}", json=body)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()[ENTERPRISE]["manager"] == {"value": boss}
