@@ -205,3 +205,44 @@ def test_a_manager_as_an_object_is_told_as_one(shared: Directory) -> None:
         answer = push.http.patch(f"/Users/{made['id']}", json=body)
         assert answer.status_code == 200, answer.text
         assert answer.json()[ENTERPRISE]["manager"] == {"value": boss}
+
+
+def test_google_says_plain_json_of_everything_even_of_questions(shared: Directory) -> None:
+    """pond/scimitar issue 142 and grokability/snipe-it issue 12642: a search from 1 without a count."""
+    push, email = shared, an_address()
+    headers = {"Accept": "*/*", "Content-Type": "application/json", "User-Agent": "Google-Auto-Provisioning"}
+    asked = {"filter": f'userName eq "{email}"', "startIndex": 1}
+    answer = push.get("/Users", params=asked, headers=headers)
+    assert (answer.status_code, answer.json()["totalResults"]) == (200, 0)
+    sent = {
+        "schemas": [USER],
+        "userName": email,
+        "name": {"givenName": "Nadia", "familyName": "Benali"},
+        "emails": [{"value": email, "type": "work", "primary": True}],
+        "active": True,
+    }
+    made = push.post("/Users", sent, headers=headers)
+    assert made.status_code == 201, made.text
+    assert made.headers["content-type"].startswith("application/scim+json")
+    [found] = push.get("/Users", params=asked, headers=headers).json()["Resources"]
+    assert found["id"] == made.json()["id"]
+
+
+def test_entra_tries_the_connection_by_a_name_that_nobody_has_and_names_no_type(shared: Directory) -> None:
+    """MicrosoftDocs/azure-docs issue 94189."""
+    push = shared
+    del push.http.headers["Accept"]
+    try:
+        answer = push.http.get("/Users", params=f"filter=userName+eq+%22{uuid4()}%22")
+    finally:
+        push.http.headers["Accept"] = "application/scim+json"
+    assert (answer.status_code, answer.json()["totalResults"]) == (200, 0)
+    assert answer.headers["content-type"].startswith("application/scim+json")
+
+
+def test_okta_leaves_the_schemas_out_of_some_users(shared: Directory) -> None:
+    """grokability/snipe-it issue 18864."""
+    push, email = shared, an_address()
+    answer = push.post("/Users", {"userName": email, "emails": [{"value": email, "primary": True, "type": "work"}]})
+    assert answer.status_code == 201, answer.text
+    assert push.person(answer.json()["id"])[1] == email
