@@ -34,7 +34,7 @@ from tenant_app.accounts.sso_arrival import (
     unknown_flow,
 )
 from tenant_app.accounts.sso_flow import Flow, Started
-from tenant_app.accounts.sso_people import Said
+from tenant_app.accounts.sso_said import Said
 from tenant_app.accounts.sso_traces import Trail
 from tenant_app.contract import SignInConnection
 from tenant_app.tenancy import seals

@@ -18,7 +18,8 @@ from tenant_app.accounts.journal import record as journal
 from tenant_app.accounts.outbox import unknown_key
 from tenant_app.accounts.sessions import Way
 from tenant_app.accounts.sso_flow import Flow, Started
-from tenant_app.accounts.sso_people import Reception, Said
+from tenant_app.accounts.sso_people import Reception
+from tenant_app.accounts.sso_said import Said
 from tenant_app.accounts.sso_traces import Result, Trail
 from tenant_app.contract import ConnectionKind, SignInConnection
 from tenant_app.tenancy import tenant

@@ -6,7 +6,7 @@ from typing import Any
 
 from kit.openid import Claims, Client
 from kit.vault import Vault
-from tenant_app.accounts.sso_people import Said
+from tenant_app.accounts.sso_said import Said, bounded
 from tenant_app.accounts.sso_traces import Trail
 from tenant_app.contract import SignInConnection, seal_purpose
 
@@ -17,7 +17,6 @@ USUAL = {
     "family_name": "family_name",
     "groups": "groups",
 }
-MOST_GROUPS = 500
 # The year 9999 and what is not a number are no time at all.
 LAST_SECOND = 253_000_000_000
 SCOPES = ("openid", "email", "profile")
@@ -48,18 +47,25 @@ def said(connection: SignInConnection, claims: Claims, trail: Trail, seals: Vaul
     trail.claimed(claims.subject, claims.values, tuple(names.values()))
     values = claims.values
     full = f"{_text(values, names['given_name'])} {_text(values, names['family_name'])}".strip()
-    verified = values.get("email_verified")
+    verified, groups = values.get("email_verified"), _texts(values.get(names["groups"]))
     return Said(
         subject=claims.subject,
         email=_text(values, names["email"]),
         name=_text(values, names["name"]) or full,
-        groups=_texts(values.get(names["groups"])),
+        groups=bounded(connection, groups),
+        groups_left_out=not groups and _told_elsewhere(values, names["groups"]),
         # Some send it as text; none at all says nothing.
         email_verified=None if verified is None else str(verified).lower() == "true",
         session=claims.sid[:255] if claims.sid else None,
         proved_at=_moment(values.get("auth_time")),
         data={"id_token_sealed": seals.seal(claims.id_token, seal_purpose(connection.id))},
     )
+
+
+def _told_elsewhere(values: Mapping[str, Any], name: str) -> bool:
+    """Whether a claim is distributed (OpenID Connect Core 5.6.2): Entra does so with more than 200 groups."""
+    elsewhere = values.get("_claim_names")
+    return (isinstance(elsewhere, dict) and name in elsewhere) or values.get("hasgroups") is True
 
 
 def _text(values: Mapping[str, Any], name: str) -> str:
@@ -75,4 +81,4 @@ def _moment(found: Any) -> datetime | None:
 def _texts(found: Any) -> tuple[str, ...]:
     if isinstance(found, str):
         return (found,)
-    return tuple(one for one in found if isinstance(one, str))[:MOST_GROUPS] if isinstance(found, list) else ()
+    return tuple(one for one in found if isinstance(one, str)) if isinstance(found, list) else ()

@@ -4,8 +4,6 @@ The key of trust is (connection, subject). An e-mail alone links nobody: it does
 organisation has proven for the connection, to somebody whom this connection does not yet name otherwise.
 """
 
-from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -22,6 +20,7 @@ from tenant_app.accounts.outbox import chore_later
 from tenant_app.accounts.people import Person
 from tenant_app.accounts.rights import lose_sso_admin
 from tenant_app.accounts.seats import kind_of, require_seats
+from tenant_app.accounts.sso_said import Said
 from tenant_app.accounts.sso_traces import Result, Trail
 from tenant_app.accounts.sso_updates import Now, Updates
 from tenant_app.contract import SignInConnection
@@ -38,28 +37,12 @@ CHECKS = {
     "sso_email_unverified": "email",
     "sso_domain_unproven": "domain",
     "sso_no_role": "role",
+    "sso_groups_left_out": "role",
     "sso_not_open": "pilot",
     "sso_deactivated": "active",
     "sso_not_a_member": "member",
 }
 NOW = func.now()
-
-
-class Said(msgspec.Struct, frozen=True):
-    """What a provider says of a person, in our own terms.
-
-    `until` is when it wants his session to end, `proved_at` when he last proved to it who he is.
-    """
-
-    subject: str
-    email: str = ""
-    name: str = ""
-    groups: tuple[str, ...] = ()
-    email_verified: bool | None = None
-    session: str | None = None
-    data: dict[str, Any] | None = None
-    until: datetime | None = None
-    proved_at: datetime | None = None
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -169,6 +152,15 @@ class Reception:
         if given:
             self.trail.checked("role", ok=True, seen=max(given).name.lower())
             return max(given)
+        if self.connection.roles and said.groups_left_out:
+            # What is stated for people without a group would take his role from him.
+            raise self._failed(
+                Refusal(
+                    "sso_groups_left_out",
+                    "{provider} left your groups out, as it does for people in very many. An administrator of it has it"
+                    " send the groups that are assigned to this application only, or its roles.",
+                )
+            )
         if self.connection.otherwise is None:
             raise self._failed(
                 Refusal(

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key, l
 
 from kit import saml
 from kit.vault import Vault
-from tenant_app.accounts.sso_people import Said
+from tenant_app.accounts.sso_said import Said, bounded
 from tenant_app.accounts.sso_traces import Trail
 from tenant_app.contract import SignInConnection, seal_purpose
 
@@ -27,7 +27,8 @@ USUAL = {
     "groups": ("groups", "memberOf", "http://schemas.microsoft.com/ws/2008/06/identity/claims/groups"),
 }
 EMAIL_FORMAT = ":emailAddress"
-MOST_GROUPS = 500
+# Entra sends this instead of more than 150 groups: where to ask for them.
+GROUPS_ELSEWHERE = "http://schemas.microsoft.com/claims/groups.link"
 
 
 @lru_cache(maxsize=512)
@@ -80,13 +81,14 @@ def said(connection: SignInConnection, assertion: saml.Assertion, trail: Trail) 
     email = _first(connection, assertion, "email")
     if not email and "email" not in connection.attributes and (assertion.subject_format or "").endswith(EMAIL_FORMAT):
         email = assertion.subject
-    index = assertion.session_index
+    index, groups = assertion.session_index, _values(connection, assertion, "groups")
     return Said(
         subject=subject,
         email=email,
         name=_first(connection, assertion, "name")
         or f"{_first(connection, assertion, 'given_name')} {_first(connection, assertion, 'family_name')}".strip(),
-        groups=_values(connection, assertion, "groups")[:MOST_GROUPS],
+        groups=bounded(connection, groups),
+        groups_left_out=not groups and GROUPS_ELSEWHERE in assertion.attributes,
         session=index[:255] if index else None,
         data={"name_id": assertion.subject, "format": assertion.subject_format, "index": index},
         until=assertion.session_not_on_or_after,

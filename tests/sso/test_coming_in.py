@@ -132,6 +132,33 @@ def test_groups_give_roles_up_and_down_and_the_owner_keeps_his(house: House) -> 
     assert role(owner) == (3, "m")
 
 
+def test_groups_that_the_provider_left_out_take_no_role_away_and_let_nobody_in(house: House) -> None:
+    """Entra sends a link instead of more than 150 groups, as ansible/awx issue 4177 shows."""
+    provider = paper(roles={"staff": "member", "admins": "administrator"}, otherwise="guest")
+    record = house.workspace(identity=provider.identity())
+    assert sign_in(house.stranger(record), provider, groups=["admins"]).url.path == "/"
+    link = {"mail": [f"alice@{DOMAIN}"], "http://schemas.microsoft.com/claims/groups.link": ["https://graph.example/"]}
+    person = house.stranger(record)
+    answer = sign_in(person, provider, values=link)
+    assert answer.status_code == 403
+    assert "left your groups out" in answer.text
+    assert not signed_in(person)
+    assert traces(house, record)[-1]["refusal"] == "sso_groups_left_out"
+    assert "transmis vos groupes" in sign_in(house.stranger(record, lang="fr"), provider, values=link).text
+    assert house.rows(record, "select role from principal where email = %s", f"alice@{DOMAIN}") == [(2,)]
+    # The control: who is in no group at all becomes what is stated for such people.
+    assert sign_in(house.stranger(record), provider, groups=[]).url.path == "/"
+    assert house.rows(record, "select role from principal where email = %s", f"alice@{DOMAIN}") == [(0,)]
+
+
+def test_a_group_that_gives_a_role_counts_however_many_come_before_it(house: House) -> None:
+    provider = paper(roles={"admins": "administrator"}, otherwise="guest")
+    record = house.workspace(identity=provider.identity())
+    groups = [f"group-{number}" for number in range(600)] + ["admins"]
+    assert sign_in(house.stranger(record), provider, groups=groups).url.path == "/"
+    assert house.rows(record, "select role from principal where email = %s", f"alice@{DOMAIN}") == [(2,)]
+
+
 def test_seats_are_counted_and_an_invitation_s_own_seat_is_his(house: House) -> None:
     provider = paper()
     record = house.workspace(identity=provider.identity(), entitlements={"members": 2})
