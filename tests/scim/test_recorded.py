@@ -73,6 +73,53 @@ def test_entra_gives_an_address_to_who_had_none(shared: Directory, op: str) -> N
     assert values(answer.json()) == {"work": work}
 
 
+def test_entra_sends_the_parts_of_an_address_each_for_itself_and_one_address_comes_of_it(shared: Directory) -> None:
+    """simpleidserver/SimpleIdServer issue 808, pingidentity/scim2 issue 213, thomaspoignant/scim-patch issue 187."""
+    push = shared
+    made = push.user()
+    parts = {"streetAddress": "54 Grande Rue", "locality": "Sèvres", "postalCode": "92310", "country": "FR"}
+    adding = [{"op": "Add", "path": f'addresses[type eq "work"].{name}', "value": part} for name, part in parts.items()]
+    other = {"op": "add", "path": 'addresses[type eq "home"].streetAddress', "value": "1 rue du Parc"}
+    answer = push.patch(f"/Users/{made['id']}", *adding[:1], other, *adding[1:])
+    assert answer.status_code == 200, answer.text
+    told = {one["type"]: one for one in answer.json()["addresses"]}
+    assert len(answer.json()["addresses"]) == 2
+    assert told["work"] == {"type": "work"} | parts
+
+
+def test_entra_s_validator_marks_an_address_as_the_first(shared: Directory) -> None:
+    """elimity-com/scim pull request 152: `primary` is no part of an address in the core schema's JSON."""
+    push = shared
+    made = push.user(addresses=[{"type": "work", "formatted": "54 Grande Rue"}])
+    change = {"op": "replace", "path": 'addresses[type eq "work"].primary', "value": True}
+    answer = push.patch(f"/Users/{made['id']}", change)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["addresses"] == [{"type": "work", "formatted": "54 Grande Rue", "primary": True}]
+
+
+def test_entra_sends_application_roles_by_its_own_ways(shared: Directory) -> None:
+    """MicrosoftDocs/entra-docs issue 391, MicrosoftDocs/azure-docs issue 50772: an object as text is the value."""
+    push, email = shared, an_address()
+    role = {"primary": True, "type": "WindowsAzureActiveDirectoryRole", "value": "ADMIN"}
+    made = push.post("/Users", {"schemas": [USER], "userName": email, "roles": [role]})
+    assert made.status_code == 201, made.text
+    person = f"/Users/{made.json()['id']}"
+    answer = push.patch(person, {"op": "Replace", "path": 'roles[primary eq "True"].value', "value": "READER"})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["roles"] == [role | {"value": "READER"}]
+    complex_one = {"value": '{"id":"1","value":"ADMIN","displayName":"Admin"}'}
+    assert push.patch(person, {"op": "Add", "path": "roles", "value": [complex_one]}).status_code == 200
+
+
+def test_entra_changes_an_address_by_bare_text(shared: Directory) -> None:
+    """grokability/snipe-it pull request 19183."""
+    push, email = shared, an_address()
+    made = push.user()
+    answer = push.patch(f"/Users/{made['id']}", {"op": "Replace", "path": "emails", "value": email})
+    assert answer.status_code == 200, answer.text
+    assert push.person(made["id"])[1] == email
+
+
 def test_entra_takes_one_member_away_without_a_reference(house: House) -> None:
     """apache/directory-scimple issue 436, simpleidserver/SimpleIdServer issue 244."""
     push = opened(house)
