@@ -1,5 +1,6 @@
 """Resources as directories read them, with only the attributes they asked for; and failures in SCIM's own words."""
 
+import hashlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -50,9 +51,16 @@ def moment(when: datetime) -> str:
     return when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def etag(version: int) -> str:
-    """The version of a resource as HTTP carries it."""
-    return f'W/"{version}"'
+def etag(row: UserRow | GroupRow) -> str:
+    """The version of a resource as HTTP carries it: another one as soon as anything else is shown.
+
+    Whoever is let in or kept out by hand, and a group that takes him in or is renamed, leave his own row as it was. A
+    group's members are its own affair, and counted in its row, for there may be tens of thousands of them.
+    """
+    if isinstance(row, GroupRow):
+        return f'W/"{row.version}"'
+    follows = msgspec.json.encode([row.active, row.groups])
+    return f'W/"{row.version}-{hashlib.blake2b(follows, digest_size=6).hexdigest()}"'
 
 
 def _meta(kind: str, row: UserRow | GroupRow, base: str) -> dict[str, Any]:
@@ -61,7 +69,7 @@ def _meta(kind: str, row: UserRow | GroupRow, base: str) -> dict[str, Any]:
         "created": moment(row.created_at),
         "lastModified": moment(row.updated_at),
         "location": f"{base}/{kind}s/{row.id}",
-        "version": etag(row.version),
+        "version": etag(row),
     }
 
 

@@ -47,7 +47,7 @@ async def _shown(request: AnyRequest, kind: str, of: str) -> Response[Any]:
     async with pushing(request, writes=False) as push:
         whole = await listing.one(push, kind, identifier(of, kind), wish)
     version = whole["meta"]["version"]
-    if unchanged(request, int(version[3:-1])):
+    if unchanged(request, version):
         return Response(None, status_code=304, headers={"ETag": version})
     return answers.resource(whole, wish.of(kind, whole))
 

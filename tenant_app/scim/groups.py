@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from kit.errors import Refusal, not_found
 from kit.ids import new_id
+from tenant_app.scim import listing
 from tenant_app.scim.conditions import filter_invalid, path_invalid, read_path, values_named
 from tenant_app.scim.events import tell
 from tenant_app.scim.facts import Data
@@ -43,11 +44,10 @@ class Held(msgspec.Struct, frozen=True):
     key: str
     external_id: str | None
     data: dict[str, Any]
-    version: int
 
 
 HELD = Q(
-    select(scim_group.c.id, scim_group.c.key, scim_group.c.external_id, scim_group.c.data, scim_group.c.version).where(
+    select(scim_group.c.id, scim_group.c.key, scim_group.c.external_id, scim_group.c.data).where(
         scim_group.c.id == bindparam("of")
     ),
     Held,
@@ -150,7 +150,8 @@ async def _held(push: Push, of: UUID, match: str | None) -> Held:
     held: Held | None = await HELD.one(push.conn, of=of)
     if held is None:
         raise not_found("group")
-    require_match(match, held.version)
+    if match is not None:
+        require_match(match, await listing.version(push, "Group", of))
     return held
 
 

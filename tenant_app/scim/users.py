@@ -11,11 +11,11 @@ from kit.errors import Refusal, not_found
 from kit.ids import new_id
 from tenant_app.accounts import kind_of, person, require_seats
 from tenant_app.interface import Role
-from tenant_app.scim import brake
+from tenant_app.scim import brake, listing
 from tenant_app.scim.answers import UserRow
 from tenant_app.scim.events import journal_each, tell
 from tenant_app.scim.facts import Data, Facts, facts_of, require_own_domain
-from tenant_app.scim.models import scim_user
+from tenant_app.scim.models import scim_group, scim_group_member, scim_user
 from tenant_app.scim.patching import Patch, steps
 from tenant_app.scim.pushing import Push
 from tenant_app.scim.ringing import ring
@@ -62,7 +62,6 @@ class Held(msgspec.Struct, frozen=True):
     id: UUID
     active: bool
     data: dict[str, Any]
-    version: int
     role: int
     enabled: bool
 
@@ -86,7 +85,6 @@ HELD = Q(
         scim_user.c.id,
         scim_user.c.active,
         scim_user.c.data,
-        scim_user.c.version,
         person.c.role,
         person.c.disabled_at.is_(None).label("enabled"),
     )
@@ -125,6 +123,14 @@ PERSON = Q(
     .values(name=bindparam("name"), email=func.coalesce(bindparam("email"), person.c.email))
 )
 SPEECH = Q(update(person).where(person.c.id == bindparam("of")).values(locale=bindparam("locale"), tz=bindparam("tz")))
+# Whoever is in it no more makes another version of a group.
+LEAVE_ALL = Q(
+    update(scim_group)
+    .where(
+        scim_group.c.id.in_(select(scim_group_member.c.group_id).where(scim_group_member.c.user_id == bindparam("of")))
+    )
+    .values(version=scim_group.c.version + 1, updated_at=NOW)
+)
 FORGET = Q(delete(scim_user).where(scim_user.c.id == bindparam("of")))
 
 
@@ -209,7 +215,8 @@ async def _held(push: Push, of: UUID, match: str | None) -> Held:
     held: Held | None = await HELD.one(push.conn, of=of)
     if held is None:
         raise not_found("user")
-    require_match(match, held.version)
+    if match is not None:
+        require_match(match, await listing.version(push, "User", of))
     return held
 
 
@@ -261,6 +268,7 @@ async def delete_one(push: Push, of: UUID, match: str | None) -> None:
     held = await _held(push, of, match)
     if held.enabled:
         await remove(push, [of], "delete", owners=[of] if held.role == Role.OWNER else [])
+    await LEAVE_ALL.run(push.conn, of=of)
     await FORGET.run(push.conn, of=of)
     await tell(push, "user.deleted", of, userName=held.data.get("userName"))
     await ring(push)

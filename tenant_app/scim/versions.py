@@ -2,16 +2,15 @@
 
 from kit.errors import Refusal
 from tenant_app.accounts import AnyRequest
-from tenant_app.scim.answers import etag
 
 
 def _named(header: str) -> set[str]:
     return {one.strip().removeprefix("W/") for one in header.split(",") if one.strip()}
 
 
-def require_match(header: str | None, version: int) -> None:
+def require_match(header: str, version: str) -> None:
     """Refuse a write to another version than the one that `If-Match` names (412)."""
-    if header is not None and not _named(header) & {"*", etag(version).removeprefix("W/")}:
+    if not _named(header) & {"*", version.removeprefix("W/")}:
         raise stale()
 
 
@@ -20,7 +19,7 @@ def stale() -> Refusal:
     return Refusal("scim_stale", "This resource has changed: read it again before you write.", status=412)
 
 
-def unchanged(request: AnyRequest, version: int) -> bool:
+def unchanged(request: AnyRequest, version: str) -> bool:
     """Whether the reader has this very version already."""
     header = request.headers.get("if-none-match")
-    return header is not None and bool(_named(header) & {"*", etag(version).removeprefix("W/")})
+    return header is not None and bool(_named(header) & {"*", version.removeprefix("W/")})
