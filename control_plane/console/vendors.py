@@ -19,6 +19,7 @@ class Vendor:
     sources: dict[str, str] = field(default_factory=dict)
     metadata_hint: str = N_("An address that ends in .xml or names metadata; it is read again every day.")
     issuer_hint: str = N_("The address before /.well-known/openid-configuration.")
+    groups_hint: str = ""
 
 
 VENDORS: dict[str, Vendor] = {
@@ -40,6 +41,10 @@ VENDORS: dict[str, Vendor] = {
         },
         metadata_hint=N_("In Entra ID: “App Federation Metadata Url”, under SAML Certificates."),
         issuer_hint=N_("https://login.microsoftonline.com/ followed by your tenant's number and /v2.0"),
+        groups_hint=N_(
+            "In Entra ID, have the groups claim send the groups assigned to the application: of people in more than 150"
+            " it sends none, and they are refused here."
+        ),
     ),
     "okta": Vendor(
         "Okta",
