@@ -87,6 +87,12 @@ def theirs(
     return [_theirs(event) for event in about[: max(1, min(since, MOST))]]
 
 
+def latest(desk: Desk, verb: str, **about: Any) -> list[Theirs]:
+    """Who set a single value last: there is nothing to compare but what it is now."""
+    found = audit.events(desk.session, Filter(organisation_id=desk.organisation_id, verb=verb, limit=LOOKED_AT))
+    return [_theirs(event) for event in found.items if about.items() <= event.data.items()][:1]
+
+
 def _theirs(event: AuditEvent) -> Theirs:
     after = event.data.get("after")
     changed: dict[str, Any] = after if isinstance(after, dict) else {}

@@ -1,5 +1,6 @@
 """Domains: claimed, proven by a line in the DNS, looked at again at once, given back."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,8 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 
 from control_plane import identity
+from control_plane.console import conflicts
+from control_plane.console.conflicts import Theirs
 from control_plane.console.desk import Desk, go, requires
 from control_plane.console.permissions import Permission
 from control_plane.console.words import DOMAIN_STATES, TROUBLES
@@ -21,11 +24,17 @@ WRITERS = [requires(Permission.DOMAINS)]
 
 
 def _list(
-    desk: Desk, *, form: Form | None = None, wrong: dict[str, str] | None = None, about: UUID | None = None
+    desk: Desk,
+    *,
+    form: Form | None = None,
+    wrong: dict[str, str] | None = None,
+    about: UUID | None = None,
+    theirs: Sequence[Theirs] | None = None,
 ) -> Response[str]:
     return desk.show(
         "console/domains.html",
-        status=422 if form or wrong else 200,
+        status=412 if theirs is not None else 422 if form or wrong else 200,
+        theirs=theirs,
         domains=identity.domains(desk.session, desk.organisation_id),
         states=DOMAIN_STATES,
         troubles=TROUBLES,
@@ -69,12 +78,16 @@ def capture_domain(
     desk: NamedDependency[Desk], entries: NamedDependency[Entries], domain_id: FromPath[UUID]
 ) -> Response[Any]:
     """Whether people of this domain who sign up are sent here instead of making an organisation of their own."""
-    identity.domain(desk.session, desk.organisation_id, domain_id)
+    one = identity.domain(desk.session, desk.organisation_id, domain_id)
+    drawn = conflicts.seen(entries)
+    seen = None if drawn is None else bool(drawn)
     try:
         with desk.session.begin_nested():
             wanted = bool(entries.text("capture"))
-            identity.set_capture(desk.session, desk.organisation_id, domain_id, wanted, actor=desk.actor)
+            identity.set_capture(desk.session, desk.organisation_id, one.id, wanted, actor=desk.actor, seen=seen)
     except Refusal as wrong:
+        if wrong.code == "stale":
+            return _list(desk, theirs=conflicts.latest(desk, "domain.capture_set", domain=one.name))
         return _list(desk, wrong=desk.errors(wrong), about=domain_id)
     return go(f"/domains#d-{domain_id}", "saved")
 

@@ -1,5 +1,6 @@
 """Provisioning: where the directory pushes people (SCIM), its tokens, and the brake on mass removal."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,8 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 
 from control_plane import identity
+from control_plane.console import conflicts
+from control_plane.console.conflicts import Theirs
 from control_plane.console.desk import Desk, go, requires
 from control_plane.console.permissions import Permission
 from control_plane.identity import PolicyChange
@@ -22,12 +25,14 @@ KEPT = "console-scim"
 DAYS = ("90", "180", "365")
 
 
-def _page(desk: Desk, *, form: Form | None = None, brake: Form | None = None) -> Response[str]:
+def _page(
+    desk: Desk, *, form: Form | None = None, brake: Form | None = None, theirs: Sequence[Theirs] | None = None
+) -> Response[str]:
     shown = desk.shown_once(KEPT)
     rules = identity.policy(desk.session, desk.organisation_id)
     return desk.show(
         "console/provisioning.html",
-        status=422 if form or brake else 200,
+        status=412 if theirs is not None else 422 if form or brake else 200,
         base_url=f"{desk.workspace_url}/scim/v2",
         tokens=identity.scim_tokens(desk.session, desk.organisation_id),
         connections={str(one.id): one.name for one in identity.connections(desk.session, desk.organisation_id)},
@@ -35,7 +40,8 @@ def _page(desk: Desk, *, form: Form | None = None, brake: Form | None = None) ->
         shown=shown,
         waiting=desk.waiting,
         form=form or Form(),
-        brake=brake or Form({"brake_percent": str(rules.brake_percent)}),
+        brake=brake or Form({"brake_percent": str(rules.brake_percent), conflicts.REVISION: str(rules.revision)}),
+        theirs=theirs,
     )
 
 
@@ -82,10 +88,11 @@ def set_brake(desk: NamedDependency[Desk], entries: NamedDependency[Entries]) ->
     try:
         share = _percent(entries.text("brake_percent"))
         with desk.session.begin_nested():
-            change = PolicyChange(brake_percent=share)
-            identity.set_policy(desk.session, desk.organisation_id, change, actor=desk.actor)
+            change, seen = PolicyChange(brake_percent=share), conflicts.seen(entries)
+            identity.set_policy(desk.session, desk.organisation_id, change, actor=desk.actor, revision=seen)
     except (Refusal, Refusals) as wrong:
-        return _page(desk, brake=Form(entries.values(), desk.errors(wrong)))
+        theirs = conflicts.theirs(desk, entries, wrong, "policy.changed")
+        return _page(desk, brake=conflicts.kept(desk, entries, wrong), theirs=theirs)
     return go("/provisioning", "saved")
 
 

@@ -203,11 +203,24 @@ def _warn(session: Session, row: Domain, kind: str, now: datetime) -> None:
     provisioning.enqueue_mail(session, f"{kind}:{row.id}:{now.date()}", row.organisation_id, kind, facts)
 
 
-def set_capture(session: Session, organisation_id: UUID, of: UUID | str, capture: bool, *, actor: Actor) -> DomainView:
-    """Whether people who sign up with a mailbox there are led to this organisation."""
+def set_capture(
+    session: Session,
+    organisation_id: UUID,
+    of: UUID | str,
+    capture: bool,
+    *,
+    actor: Actor,
+    seen: bool | None = None,
+) -> DomainView:
+    """Whether people who sign up with a mailbox there are led to this organisation.
+
+    All else about a domain is a step that two may take, or a fact that DNS tells; of this one value, `seen` is what
+    stood there for who asks. Whoever wants what another has set meanwhile has it; undoing it unseen is refused.
+    """
     changing.begin(session, organisation_id)
     row = _row(session, organisation_id, of)
     if row.capture != capture:
+        changing.check_revision(None if seen is None else int(seen), int(row.capture))
         row.capture = capture
         session.flush()
         changing.note(session, "domain.capture_set", organisation_id, actor, domain=row.name, capture=capture)

@@ -144,6 +144,58 @@ def test_the_other_side_of_a_connection_the_mapping_and_the_stage_go_the_same_wa
     assert save(second, f"{path}/removal", str(int(now) + 1), confirm_name="Un autre nom").status_code == 303
 
 
+def test_the_brake_on_mass_removal_goes_the_same_way(
+    house: House, two: tuple[UUID, httpx.Client, httpx.Client]
+) -> None:
+    organisation, first, second = two
+    path = "/console/provisioning/brake"
+    seen = version(first.get("/console/provisioning").text, path)
+    assert save(first, "/provisioning/brake", seen, brake_percent="5").status_code == 303
+    wrong = save(second, "/provisioning/brake", seen, brake_percent="none")
+    assert (wrong.status_code, version(wrong.text, path)) == (422, seen)
+    late = save(second, "/provisioning/brake", seen, brake_percent="60")
+    told = re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", "", late.text)))
+    assert late.status_code == 412
+    assert re.search(r"Karim Ziani \(member of the organisation, [^)]+\): The brake on mass removal → 5", told), told
+    assert re.search(r'name="brake_percent"[^>]* value="60"', late.text)
+    with transaction(house.engine) as session:
+        assert identity.policy(session, organisation).brake_percent == 5
+    # The control: who tells no version writes over it unseen; and whoever has read it may.
+    assert save(second, "/provisioning/brake", "", brake_percent="50").status_code == 303
+    now = version(second.get("/console/provisioning").text, path)
+    assert save(second, "/provisioning/brake", now, brake_percent="60").status_code == 303
+
+
+def test_a_domain_that_sends_sign_ups_here_is_not_set_back_unseen(
+    house: House, two: tuple[UUID, httpx.Client, httpx.Client]
+) -> None:
+    organisation, first, second = two
+
+    def captures() -> bool:
+        with transaction(house.engine) as session:
+            [one] = identity.domains(session, organisation)
+        return one.capture
+
+    with transaction(house.engine) as session:
+        [domain] = identity.domains(session, organisation)
+    path = f"/domains/{domain.id}/capture"
+    seen = version(first.get("/console/domains").text, f"/console{path}")
+    assert (seen, captures()) == ("1", True)
+    assert save(first, path, seen).status_code == 303
+    late = save(second, path, seen, capture="1")
+    told = re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", "", late.text)))
+    assert (late.status_code, captures()) == (412, False)
+    assert re.search(r"Karim Ziani \([^)]+\): Capture of sign-ups changed", told), told
+    assert "The page shows how it stands now" in told
+    # Whoever wants what the other did has it already; and who has seen it may change it.
+    assert save(second, path, seen).status_code == 303
+    now = version(late.text, f"/console{path}")
+    assert (save(second, path, now, capture="1").status_code, captures()) == (303, True)
+    # The control: a form that does not tell what it showed sets it back.
+    assert save(first, path, "").status_code == 303
+    assert (save(second, path, "", capture="1").status_code, captures()) == (303, True)
+
+
 def test_in_french_too(door: ConsoleDoor, house: House) -> None:
     organisation = house.live()
     owner = door.person(organisation)
