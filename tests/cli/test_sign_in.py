@@ -4,7 +4,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from control_plane.commands.errors import ExitCode
-from tests.cli.test_commands import ordered, parvis, told
+from tests.cli.running import ordered, parvis, told
 from tests.identity.connections import certificate as made_certificate
 from tests.identity.connections import discovery, metadata, website
 from tests.world.product import Product

@@ -8,7 +8,7 @@ import pytest
 
 from control_plane.commands.errors import ExitCode
 from kit.filestore import FileStore
-from tests.cli.test_commands import ordered, parvis, told
+from tests.cli.running import ordered, parvis, told
 from tests.world.product import Product
 
 if TYPE_CHECKING:

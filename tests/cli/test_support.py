@@ -1,6 +1,6 @@
 """`parvis support`: asked, listed, taken back; there is no command that consents."""
 
-from tests.cli.test_commands import ordered, parvis, told
+from tests.cli.running import ordered, parvis, told
 from tests.world.product import Product
 
 

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from kit.credentials import new_token, token_hash
 from kit.ids import new_id
-from tests.matrix.test_workspace import cell, open_workspace
+from tests.matrix.workspaces import cell, open_workspace
 from tests.world.product import Product
 
 ADDRESS = "vers-la-console"

@@ -1,40 +1,14 @@
 """The workspace's books and the store's: a random day of operations, orphans, what is missing, and notices."""
 
-import asyncio
 import random
-from typing import Any
 
 from tenant_app.contract import TenantRecord
+from tests.drive.books import compare, remove_object, store_object
 from tests.drive.sending import PART, Sender
-from tests.drive.test_storage import store_object
 from tests.workspace.houses import House
-from tests.world import stores
 
 MB = 1_000_000
 STRANGE = "0197f000-0000-7000-8000-0000000000aa"
-
-
-def compare(house: House, record: TenantRecord, *, orphan_seconds: int = 86_400) -> Any:
-    """Compare now, and give what the directory then says."""
-    organisation = record.organisation_id
-    house.cell.sql("update directory.usage set reconciled_at = null where organisation_id = %s", organisation)
-    house.cell.sql(
-        "insert into directory.chore values (%s) on conflict (organisation_id) do update set due_at = now()",
-        organisation,
-    )
-    house.sweep(PARVIS_ORPHAN_SECONDS=str(orphan_seconds))
-    usage = house.cell.database.usage([organisation])[organisation]
-    assert usage.reconciled_at is not None
-    return usage
-
-
-def remove_object(house: House, record: TenantRecord, key: str) -> None:
-    async def remove() -> None:
-        bucket = stores.bucket(house.store, record.store["bucket"], record.store["key_id"])
-        await bucket.delete(key)
-        await bucket.client.close()
-
-    asyncio.run(remove())
 
 
 class Day:

@@ -1,6 +1,5 @@
 """The quota under many uploads at once, uploads that break, and what is left of them: nothing."""
 
-import asyncio
 import socket
 import threading
 import time
@@ -10,8 +9,8 @@ import psycopg
 import pytest
 
 from tenant_app.contract import TenantRecord
+from tests.drive.books import store_object
 from tests.workspace.houses import House, Person, together
-from tests.world import stores
 
 MB = 1_000_000
 
@@ -152,17 +151,6 @@ def test_a_body_without_a_length_or_shorter_than_said_leaves_nothing(house: Hous
     assert house.rows(record, "select count(*) from upload")[0][0] == 0
 
 
-def store_object(house: House, record: TenantRecord, key: str, body: bytes) -> None:
-    """An object in the workspace's bucket of which the workspace does not know."""
-
-    async def store() -> None:
-        bucket = stores.bucket(house.store, record.store["bucket"], record.store["key_id"])
-        await bucket.put(key, body)
-        await bucket.client.close()
-
-    asyncio.run(store())
-
-
 def slow_head(owner: Person, space: str, name: str, first: bytes, length: int) -> bytes:
     """An upload that says `length` and sends only its first bytes."""
     lines = [
@@ -177,7 +165,7 @@ def slow_head(owner: Person, space: str, name: str, first: bytes, length: int) -
     return "\r\n".join([*lines, "", ""]).encode() + first
 
 
-def wait_until(true: object, seconds: float = 10) -> None:
+def wait_until(true: object, seconds: float = 90) -> None:
     deadline = time.monotonic() + seconds
     while not true():  # type: ignore[operator]
         assert time.monotonic() < deadline, "it did not come to be"

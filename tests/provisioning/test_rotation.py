@@ -25,8 +25,9 @@ from tests.provisioning.rotating import (
     states,
     version_of,
 )
-from tests.tenancy.test_heartbeat import eventually, follower
+from tests.tenancy.beating import follower
 from tests.world.house import CELL, House, Killed
+from tests.world.waiting import eventually, freeze
 
 # The owner is made once: a rotation does not come by.
 POINTS = [point for point in MAKING_POINTS if point.step != "owner"]
@@ -334,7 +335,7 @@ def test_a_real_process_of_the_tenant_app_confirms_within_seconds_and_a_frozen_o
         fleet.write_cell_file(session, house.vault, CELL, path)
     with follower(path) as (process, _):
         eventually(lambda: house.cell.served(Grace().silent) == house.cell.health().directory_version)
-        process.send_signal(signal.SIGSTOP)
+        freeze(process.pid)
         rotated(house, organisation)
         assert end(house, organisation) == 0
         process.send_signal(signal.SIGCONT)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import pyotp
 from playwright.sync_api import Page
 
 from kit.vault import Vault
@@ -57,3 +58,16 @@ def prove(page: Page, user: User = ALICE) -> None:
     page.get_by_label("Password").fill(user.password)
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("button", name="Allow").click()
+
+
+def with_codes(house: House, record: TenantRecord) -> str:
+    """One-time codes for the owner: their secret."""
+    secret = pyotp.random_base32()
+    sealed = Vault(CELL_KEY).seal(secret, f"codes:{record.organisation_id}")
+    house.rows(
+        record,
+        "insert into credential (id, principal_id, kind, secret) values (gen_random_uuid(), %s, 't', %s)",
+        record.organisation_id,
+        sealed,
+    )
+    return secret

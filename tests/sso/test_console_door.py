@@ -9,8 +9,8 @@ import pytest
 from kit.errors import Refusal
 from kit.vault import Vault
 from tenant_app.contract import check, console_key
+from tests.sso.places import with_codes
 from tests.sso.providers import paper, sign_in
-from tests.sso.test_policies import with_codes
 from tests.workspace.houses import CELL_KEY, House
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from tenant_app.contract import SignInPolicy
 from tests.sso.providers import paper
+from tests.workspace.browsing import AXE, RUN_AXE, sign_in
 from tests.workspace.houses import House
-from tests.workspace.test_in_a_browser import AXE, RUN_AXE, sign_in
 from tests.world.chromium import Browser, authenticator
 
 pytestmark = pytest.mark.browser

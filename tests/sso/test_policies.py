@@ -7,29 +7,16 @@ import msgspec
 import pyotp
 import pytest
 
-from kit.vault import Vault
 from tenant_app.contract import Identity, SignInPolicy, TenantRecord
+from tests.sso.places import with_codes
 from tests.sso.providers import DOMAIN, Paper, by_password, paper, sign_in, signed_in
-from tests.workspace.houses import CELL_KEY, CSRF, House
+from tests.workspace.houses import CSRF, House
 
 ELSEWHERE = ("198.51.100.0/24",)
 
 
 def policy(**fields: Any) -> Identity:
     return Identity(policy=SignInPolicy(**fields))
-
-
-def with_codes(house: House, record: TenantRecord) -> str:
-    """One-time codes for the owner: their secret."""
-    secret = pyotp.random_base32()
-    sealed = Vault(CELL_KEY).seal(secret, f"codes:{record.organisation_id}")
-    house.rows(
-        record,
-        "insert into credential (id, principal_id, kind, secret) values (gen_random_uuid(), %s, 't', %s)",
-        record.organisation_id,
-        sealed,
-    )
-    return secret
 
 
 def sessions(house: House, record: TenantRecord) -> int:

@@ -12,8 +12,8 @@ import pytest
 from kit import saml
 from tenant_app.contract import Identity, SignInConnection, TenantRecord
 from tests.sso.providers import DOMAIN, sealed_key, traces
+from tests.workspace.browsing import AXE, RUN_AXE
 from tests.workspace.houses import House
-from tests.workspace.test_in_a_browser import AXE, RUN_AXE
 from tests.world.chromium import Browser
 from tests.world.simplesaml import SimpleSaml, require, running_simplesaml
 

@@ -1,38 +1,13 @@
 """Each process tells each database that it lives, and up to where it has read the directory."""
 
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from tests.tenancy.beating import follower
 from tests.world.cells import Cell
-
-PATIENCE = 10.0
-Follower = tuple["subprocess.Popen[str]", str]
-
-
-@contextmanager
-def follower(cell_file: Path) -> Iterator[Follower]:
-    """A process that follows the directory, and the name it goes by."""
-    command = [sys.executable, "-m", "tests.tenancy.follower", str(cell_file)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        yield process, process.stdout.readline().strip()
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to be"
-        time.sleep(0.02)
+from tests.world.waiting import PATIENCE, eventually, freeze
 
 
 def beat(cell: Cell, name: str) -> tuple[datetime, int | None] | None:
@@ -87,8 +62,7 @@ def test_a_process_that_cannot_read_on_lives_and_shows_its_older_number(cell: Ce
 def test_the_moment_of_a_frozen_process_stands_still(cell: Cell, tmp_path: Path) -> None:
     with follower(cell.write_file(tmp_path / "cell.json")) as (process, name):
         eventually(lambda: told(cell, name) == current(cell))
-        process.send_signal(signal.SIGSTOP)
-        time.sleep(0.3)
+        freeze(process.pid)
         stopped = beat(cell, name)
         time.sleep(1)
         assert beat(cell, name) == stopped is not None

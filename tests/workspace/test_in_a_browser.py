@@ -1,22 +1,14 @@
 """The workspace as people use it, in a real Chromium: first hour, uploads, passkeys, both languages, axe."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.workspace.houses import PASSWORD, House, Person
+from tests.workspace.browsing import AXE, RUN_AXE, sign_in
+from tests.workspace.houses import PASSWORD, House
 from tests.world.chromium import Browser, authenticator
 
 pytestmark = pytest.mark.browser
-
-AXE = Path(__file__).parents[2] / "kit/interface/node_modules/axe-core/axe.min.js"
-RUN_AXE = "async () => (await axe.run()).violations.map(v => v.id + ': ' + v.nodes.map(n => n.html).join(' | '))"
-
-
-def sign_in(page: Any, house: House, person: Person) -> None:
-    cookies = [{"name": c.name, "value": c.value, "url": house.url(person.record)} for c in person.http.cookies.jar]
-    page.context.add_cookies([one for one in cookies if one["name"] != "lang"])
 
 
 def test_from_the_ticket_to_a_downloaded_file_in_french(house: House, browser: Browser, tmp_path: Path) -> None:
