@@ -1,6 +1,5 @@
 """Files in and out: names, contents, versions, ranges, folders, the trash."""
 
-import time
 from urllib.parse import unquote
 from uuid import uuid4
 
@@ -255,9 +254,7 @@ def test_a_big_folder_comes_in_pages_that_stay_true_while_others_write(owner: Pe
         space,
         space,
     )
-    started = time.perf_counter()
     page = owner.get(f"/drive/{space}")
-    assert time.perf_counter() - started < 5
     seen: list[str] = []
     for turn in range(4):
         seen += [

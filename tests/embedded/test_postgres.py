@@ -55,7 +55,7 @@ def test_the_control_without_the_capability_a_closed_folder_stops_it(tmp_path: P
     for who, code in ((blind, 1), (account, 0)):
         command = ["/bin/sh", "-c", f"test -e {target}"]
         child = processes.start(command, log=Path("/dev/null"), env={}, cwd=Path("/"), account=who)
-        assert child.wait(timeout=10) == code
+        assert child.wait(timeout=60) == code
 
 
 def test_a_settled_server_keeps_only_the_capability_to_read(world_folder: Path) -> None:
@@ -88,7 +88,7 @@ def test_a_pid_file_whose_number_another_program_has_is_no_obstacle(world_folder
     folder.mkdir()
     with postgres_server(folder) as running:
         running.process.kill()
-        running.process.wait(timeout=10)
+        running.process.wait(timeout=60)
         pid_file = running.postgres.folder / "postmaster.pid"
         lines = pid_file.read_text().splitlines()
         pid_file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")

@@ -43,7 +43,7 @@ def answers_s3(product: Product, address: str) -> bool:
             return False
 
 
-def wait_until(ready: Any, seconds: float = 20) -> None:
+def wait_until(ready: Any, seconds: float = 90) -> None:
     assert processes.wait_for(ready, seconds), f"not within {seconds} s"
 
 
@@ -58,7 +58,7 @@ def test_the_cells_file_tells_nothing_that_administers_the_store(product: Produc
 
 
 def test_an_upload_that_asks_whether_to_continue_is_answered_through_the_public_port(product: Product) -> None:
-    with socket.create_connection(("127.0.0.1", product.port), timeout=10) as client:
+    with socket.create_connection(("127.0.0.1", product.port), timeout=60) as client:
         head = f"PUT /none/one HTTP/1.1\r\nHost: parvis-files.localhost:{product.port}\r\nContent-Length: 3\r\n"
         client.sendall(head.encode() + b"Expect: 100-continue\r\n\r\n")
         # Nothing of the body was sent: it says either to go on or, as here, that it wants none of it.
@@ -98,7 +98,7 @@ def test_without_ceph_nothing_is_decided_and_the_cure_is_named(house: House, mon
 
 def test_a_wrong_switch_is_named_with_what_was_expected(tmp_path: Path) -> None:
     late = launch(tmp_path / "late", 1, PARVIS_CEPH="maybe")
-    assert late.process.wait(timeout=20) == 1
+    assert late.process.wait(timeout=60) == 1
     assert "The setting PARVIS_CEPH is 'maybe'; expected 1 for a new installation with Ceph" in late.output
 
 
@@ -133,7 +133,7 @@ def order(product: Product, address: str) -> str:
         answer = api.post("/organisations", json=body, headers={"Idempotency-Key": f"key-{address}"})
         assert answer.status_code == 202, answer.text
         organisation = str(answer.json()["organisation"]["id"])
-        wait_until(lambda: api.get(f"/organisations/{organisation}").json().get("state") == "live", 30)
+        wait_until(lambda: api.get(f"/organisations/{organisation}").json().get("state") == "live")
     return organisation
 
 
@@ -143,7 +143,7 @@ def call(product: Product, method: str, path: str, body: bytes = b"", **headers:
     signer = Signer(cluster.endpoints[0], cluster.drawn["key_id"], cluster.drawn["secret"])
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     url, signed = signer.call(method, path, headers=named, payload=hashlib.sha256(body).hexdigest())
-    return httpx.request(method, url, headers=signed, content=body, trust_env=False, timeout=30)
+    return httpx.request(method, url, headers=signed, content=body, trust_env=False, timeout=60)
 
 
 def buckets(product: Product) -> list[str]:
@@ -224,7 +224,7 @@ def test_killing_everything_loses_nothing_and_the_next_start_continues(own: Prod
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             continue
-    own.process.wait(timeout=10)
+    own.process.wait(timeout=60)
     own.process = launch(own.folder, own.port).process
     own.wait_until_ready()
     assert buckets(own) == before

@@ -66,12 +66,12 @@ def thaw_after_removal(house: House, crash: CrashPoint) -> UUID:
 
     worker = threading.Thread(target=run_to_the_end)
     worker.start()
-    assert freezer.frozen.wait(10)
+    assert freezer.frozen.wait(60)
     house.close_and_erase(organisation)
     house.settle_for_good(organisation)
     assert house.complaints(organisation) == []
     freezer.thawed.set()
-    worker.join(30)
+    worker.join(60)
     return organisation
 
 
@@ -105,11 +105,11 @@ def test_the_second_look_clears_away_what_a_frozen_worker_left_where_there_are_n
     freezer = Freezer(CrashPoint("storage", "before"))
     worker = threading.Thread(target=house.loop(freezer).run, args=(organisation,))
     worker.start()
-    assert freezer.frozen.wait(10)
+    assert freezer.frozen.wait(60)
     house.close_and_erase(organisation)
     house.settle(organisation)
     freezer.thawed.set()
-    worker.join(30)
+    worker.join(60)
     assert any("accounts=1" in complaint for complaint in house.complaints(organisation))
     house.settle_for_good(organisation)
     assert house.complaints(organisation) == []

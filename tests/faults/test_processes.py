@@ -9,6 +9,7 @@ import pytest
 
 from tests.faults.crashes import CrashPoint
 from tests.world.house import House
+from tests.world.waiting import eventually, stands
 
 SAMPLE = [
     CrashPoint("slot", "effect"),
@@ -40,7 +41,7 @@ def victim(house: House, organisation: UUID, crash: CrashPoint, sent: signal.Sig
 def test_a_killed_process_leaves_exactly_one_of_everything(house: House, crash: CrashPoint) -> None:
     organisation = house.order()
     with victim(house, organisation, crash, signal.SIGKILL) as process:
-        assert process.wait(10) == -signal.SIGKILL
+        assert process.wait(60) == -signal.SIGKILL
     house.settle(organisation)
     assert house.state(organisation) == "live"
     assert house.complaints(organisation) == []
@@ -52,7 +53,8 @@ def test_a_stopped_process_cannot_bring_back_what_was_removed_meanwhile(house: H
     with victim(house, organisation, crash, signal.SIGSTOP) as process:
         house.close_and_erase(organisation)
         house.settle_for_good(organisation)
+        eventually(lambda: stands(process.pid))
         process.send_signal(signal.SIGCONT)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     assert house.state(organisation) == "erased"
     assert house.complaints(organisation) == []

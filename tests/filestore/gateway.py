@@ -16,7 +16,7 @@ from control_plane.embedded.ports import free_port
 from control_plane.embedded.supervisor import granian
 from tests.world.servers import stop
 
-READY_SECONDS = 30
+READY_SECONDS = 90
 
 
 @dataclass
@@ -35,7 +35,7 @@ class RunningGateway:
     def kill(self) -> None:
         """End it at once, worker and all."""
         os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=60)
 
     def start(self) -> None:
         """Start it again on the same port, after a `kill`."""
@@ -56,7 +56,7 @@ def wait_until_ready(gateway: RunningGateway) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline and gateway.process.poll() is None:
         try:
-            if requests.get(f"{gateway.url}/readyz", timeout=5).status_code == 200:
+            if requests.get(f"{gateway.url}/readyz", timeout=60).status_code == 200:
                 return
         except requests.ConnectionError:
             time.sleep(0.05)

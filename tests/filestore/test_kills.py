@@ -16,7 +16,7 @@ from tests.filestore.tenants import Tenant, md5, new_key, new_tenant
 
 KILLS = 50
 WRITERS = 4
-RESTART_SECONDS = 30
+RESTART_SECONDS = 90
 
 
 class Unheard(Exception):  # noqa: N818 - nobody knows how it went

@@ -208,11 +208,11 @@ def test_who_waits_for_a_frozen_writer_gives_up(store: FileStore, monkeypatch: p
     def hold() -> None:
         with disk.locked(store.folder("org-a") / "used"):
             held.set()
-            let_go.wait(10)
+            let_go.wait(60)
 
     thread = threading.Thread(target=hold)
     thread.start()
-    held.wait(10)
+    held.wait(60)
     with pytest.raises(Unavailable, match="store_busy"):
         put(store, b"x")
     let_go.set()

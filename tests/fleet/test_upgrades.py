@@ -138,7 +138,7 @@ def parvis(control_url: str, vault: Vault, folder: Path, *arguments: str) -> "su
         "PARVIS_MASTER_KEY_FILE": str(key),
     }
     command = [sys.executable, "-m", "control_plane", "cell", "upgrade", *arguments]
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=180, check=False)
 
 
 def test_the_command_upgrades_and_tells_how_far_it_came(

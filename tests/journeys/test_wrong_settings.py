@@ -192,7 +192,7 @@ def connected(product: Product, organisation: str) -> Iterator[tuple[str, Paper]
         assert made.status_code == 201, made.text
         path = f"{organisation}/{made.json()['id']}"
         with product.client(ADDRESS) as browser:
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 90
             where = made.json()["service"]["metadata_url"]
             while browser.get(where).status_code != 200:
                 assert time.monotonic() < deadline

@@ -208,11 +208,11 @@ def test_a_row_that_somebody_holds_is_passed_over_and_comes_later(engine: Engine
         with engine.begin() as connection:
             connection.execute(text("select 1 from staff for update"))
             held.set()
-            free.wait(10)
+            free.wait(60)
 
     holder = threading.Thread(target=hold)
     holder.start()
-    assert held.wait(10)
+    assert held.wait(60)
     threading.Timer(0.3, free.set).start()
     after = opened(engine, BOTH)
     assert sealing.reseal(after, BOTH).left == 0
@@ -321,7 +321,7 @@ def parvis(folder: Path, engine: Engine, *arguments: str) -> "subprocess.Complet
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PARVIS_")}
     command = [sys.executable, "-m", "control_plane", "vault", *arguments]
     return subprocess.run(
-        command, cwd=folder, env={**kept, **env}, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=folder, env={**kept, **env}, capture_output=True, text=True, timeout=180, check=False
     )
 
 

@@ -22,7 +22,7 @@ def test_the_doorbell_rings_on_a_real_broker(broker_url: str) -> None:
     organisation = new_id()
     ring(organisation)
     with make_app(broker_url).connection_for_read() as connection:
-        message = connection.SimpleQueue("parvis").get(timeout=5)
+        message = connection.SimpleQueue("parvis").get(timeout=60)
         message.ack()
     assert message.headers["task"] == WAKE
     assert message.payload[0] == [str(organisation)]

@@ -12,7 +12,8 @@ from sqlalchemy import text
 from control_plane import storage
 from control_plane.storage import MirrorPace
 from kit.db import transaction
-from tests.mirror.town import Town
+from tests.mirror.town import Town, keys_in
+from tests.world.waiting import eventually
 
 PACE = MirrorPace(slice=timedelta(seconds=0.2), lease=timedelta(seconds=5), note_every=timedelta(seconds=0.1))
 
@@ -89,10 +90,10 @@ def test_a_worker_that_lost_its_lease_writes_and_removes_nothing_more(town: Town
     worker = town.worker(MirrorPace(note_every=timedelta(seconds=0.05)))
     turn = threading.Thread(target=worker.turn, args=(org.id,))
     turn.start()
-    time.sleep(0.3)
+    eventually(lambda: len(keys_in(org.mirror)) > 20)
     # As another worker takes it over.
     town.sql("update mirror set fence = fence + 1, lease_until = now() + interval '1 minute', cursor = 'his'")
-    turn.join(timeout=10)
+    turn.join(timeout=60)
     assert not turn.is_alive()
     with town.engine.connect() as connection:
         row = connection.execute(text("select cursor, lease_until > now() as held from mirror")).one()

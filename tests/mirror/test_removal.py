@@ -93,7 +93,7 @@ def test_a_worker_that_is_at_it_stops_and_the_second_look_finds_what_it_left(tow
     with transaction(town.engine) as session:
         storage.destroy(session, org.id)
         storage.forget_mirror(session, org.id)
-    turn.join(timeout=15)
+    turn.join(timeout=60)
     assert not turn.is_alive()
     remove_mirror(*settings_of(town), org.id)
     assert not there(town, org)

@@ -154,7 +154,7 @@ class Town:
                 used.close()
         return self.seen(org)
 
-    def settle(self, org: Org, seconds: float = 60, worker: Mirroring | None = None) -> MirrorView:
+    def settle(self, org: Org, seconds: float = 120, worker: Mirroring | None = None) -> MirrorView:
         """A pass from its beginning to its end."""
         self.ask(org)
         used, deadline = worker or self.worker(), time.monotonic() + seconds
@@ -184,7 +184,7 @@ class Town:
             run = storage.restore_mirror(session, org.id, SYSTEM, **asked)
         return self.end_of(run)
 
-    def end_of(self, run: MirrorRunView, seconds: float = 60) -> MirrorRunView:
+    def end_of(self, run: MirrorRunView, seconds: float = 120) -> MirrorRunView:
         worker, deadline = self.worker(), time.monotonic() + seconds
         try:
             while True:
@@ -206,7 +206,7 @@ class Town:
         """A call by hand on the organisation's bucket in the mirror, by the mirror's own key."""
         signer = Signer(self.backup_endpoint, self.backup_key.key_id, self.backup_key.secret)
         url, headers = signer.call(method, f"/{org.name}/{key}" if key else f"/{org.name}", params or {})
-        answer = requests.request(method, url, headers=headers, timeout=20)
+        answer = requests.request(method, url, headers=headers, timeout=60)
         assert answer.status_code < 300, answer.text
         return answer.content
 
@@ -235,7 +235,7 @@ def admin_call(
     endpoint: str, admin: AccessKey, method: str, resource: str, params: Mapping[str, str]
 ) -> requests.Response:
     url, headers = Signer(endpoint, admin.key_id, admin.secret).call(method, f"/admin/{resource}", params)
-    return requests.request(method, url, headers=headers, timeout=20)
+    return requests.request(method, url, headers=headers, timeout=60)
 
 
 def open_town(

@@ -240,4 +240,4 @@ def running_op(tls: ssl.SSLContext | None = None) -> Iterator[Op]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(5)
+        thread.join(60)

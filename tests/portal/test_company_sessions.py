@@ -79,7 +79,7 @@ def doors(house: House, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Do
         yield Doors(usual, provider, tokens)
     server.shutdown()
     server.server_close()
-    thread.join(5)
+    thread.join(60)
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def test_a_device_that_does_not_know_its_person_is_not_enough(browser: Browser, 
     page.context.clear_cookies()
     page.goto(f"{door.url}/sign-in")
     page.get_by_role("button", name="Use a passkey").click()
-    expect(page.get_by_role("alert").filter(has_text="did not give a passkey")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("alert").filter(has_text="did not give a passkey")).to_be_visible(timeout=60_000)
     # The control: the same device, once it has verified its person, opens the door.
     device.send("WebAuthn.setUserVerified", {"authenticatorId": number, "isUserVerified": True})
     page.get_by_role("button", name="Use a passkey").click()

@@ -33,7 +33,7 @@ def backed_up(house: House, ceph: RunningCeph) -> Signer:
 
 def ask(signer: Signer, method: str, path: str, body: bytes = b"") -> Any:
     url, headers = signer.call(method, path)
-    return requests.request(method, url, headers=headers, data=body, timeout=20)
+    return requests.request(method, url, headers=headers, data=body, timeout=60)
 
 
 def test_what_the_mirror_kept_goes_when_the_organisation_is_erased(house: House, ceph: RunningCeph) -> None:

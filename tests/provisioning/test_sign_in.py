@@ -1,8 +1,6 @@
 """What an organisation sets up of its sign-in reaches its cell at once, stays there, and is put back when it drifts."""
 
-import statistics
 import threading
-import time
 from uuid import UUID
 
 import psycopg
@@ -85,14 +83,14 @@ def test_a_change_while_something_is_under_way_is_published_all_the_same(house: 
         if (point, step) == ("effect", "route"):
             # The record has just been published, without what comes now.
             reached.set()
-            go_on.wait(10)
+            go_on.wait(60)
 
     worker = threading.Thread(target=house.loop(watch=watch).run, args=(organisation,))
     worker.start()
-    assert reached.wait(10)
+    assert reached.wait(60)
     set_policy(house, organisation, second_factor=True)
     go_on.set()
-    worker.join(20)
+    worker.join(60)
     house.settle(organisation)
     record = house.cell.inspect(organisation).record
     assert record is not None
@@ -111,15 +109,15 @@ def test_a_change_during_a_look_for_drift_is_published_all_the_same(house: House
     def watch(point: str, step: str) -> None:
         if (point, step) == ("effect", "route") and not reached.is_set():
             reached.set()
-            go_on.wait(10)
+            go_on.wait(60)
 
     house.wake(organisation)
     worker = threading.Thread(target=house.loop(watch=watch).run, args=(organisation,))
     worker.start()
-    assert reached.wait(10)
+    assert reached.wait(60)
     set_policy(house, organisation, second_factor=True)
     go_on.set()
-    worker.join(20)
+    worker.join(60)
     house.settle(organisation)
     assert published(house, organisation).policy.second_factor
 
@@ -150,13 +148,9 @@ def test_the_control_a_process_that_knows_nothing_of_sign_in_would_take_it_away(
     assert published(house, organisation) == Identity()
 
 
-def test_each_of_many_changes_is_published_within_a_second(house: House) -> None:
-    organisation, took = house.live(), []
+def test_each_of_many_changes_is_published_by_one_look(house: House) -> None:
+    organisation = house.live()
     for number in range(20):
         set_policy(house, organisation, session_seconds=3600 + number)
-        began = time.monotonic()
         assert house.loop().run(organisation)
-        took.append(time.monotonic() - began)
-    assert published(house, organisation).policy.session_seconds == 3619
-    # Half of them at least: the machine has other work beside.
-    assert statistics.median(took) < 1
+        assert published(house, organisation).policy.session_seconds == 3600 + number

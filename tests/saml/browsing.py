@@ -42,7 +42,7 @@ class Browser:
 
     def __init__(self, ours: str) -> None:
         self.ours = ours
-        self.client = httpx.Client(trust_env=False, timeout=30)
+        self.client = httpx.Client(trust_env=False, timeout=60)
         self.page: httpx.Response | None = None
 
     def __enter__(self) -> Self:

@@ -28,7 +28,7 @@ class Addresses(list[str]):
 @contextmanager
 def scim2_client(push: Directory) -> Iterator[SyncSCIMClient]:
     headers = {"Host": f"{push.record.hosts[0]}:{push.house.port}", "Authorization": f"Bearer {push.secret}"}
-    with httpx2.Client(base_url=f"http://127.0.0.1:{push.house.port}/scim/v2", headers=headers, timeout=30) as http:
+    with httpx2.Client(base_url=f"http://127.0.0.1:{push.house.port}/scim/v2", headers=headers, timeout=60) as http:
         client = SyncSCIMClient(http)
         client.discover()
         yield client

@@ -26,12 +26,12 @@ def another_worker(house: House) -> Iterator[int]:
         yield other.port
     finally:
         other.process.terminate()
-        other.process.wait(timeout=10)
+        other.process.wait(timeout=60)
 
 
 def post_to(house: House, record: TenantRecord, port: int, path: str, form: dict[str, str]) -> httpx.Response:
     """The same request, answered by the worker at `port`."""
-    with httpx.Client(transport=Loopback(), trust_env=False, timeout=30) as client:
+    with httpx.Client(transport=Loopback(), trust_env=False, timeout=60) as client:
         headers = {"Host": f"{record.hosts[0]}:{house.port}", "Accept": "text/html"}
         return client.post(f"http://{record.hosts[0]}:{port}{path}", data=form, headers=headers)
 

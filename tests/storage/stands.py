@@ -69,7 +69,7 @@ class Stand:
     ) -> requests.Response:
         """An S3 call by this key."""
         url, signed = self.signer(key).call(method, path, params, headers, payload=sha256(body).hexdigest())
-        return requests.request(method, url, headers=signed, data=body or None, timeout=20)
+        return requests.request(method, url, headers=signed, data=body or None, timeout=60)
 
     def put(self, org: Org, body: bytes = b"bonjour", key: AccessKey | None = None) -> requests.Response:
         """A new object in the organisation's bucket."""
@@ -86,7 +86,7 @@ class Stand:
     def preflight(self, org: Org, origin: str) -> str | None:
         """What a browser is told that comes from there and wants to write."""
         headers = {"Origin": origin, "Access-Control-Request-Method": "PUT"}
-        answer = requests.options(f"{self.endpoint}/{org.name}/{uuid4()}", headers=headers, timeout=20)
+        answer = requests.options(f"{self.endpoint}/{org.name}/{uuid4()}", headers=headers, timeout=60)
         return answer.headers.get("access-control-allow-origin")
 
 
@@ -117,7 +117,7 @@ class CephStand(Stand):
         """One call of the Admin Ops API, as it is. Underscores are hyphens."""
         named = {name.replace("_", "-"): str(value) for name, value in params.items()}
         url, headers = self.signer(self.admin_key).call(method, f"/admin/{resource}", named)
-        return requests.request(method, url, headers=headers, timeout=30)
+        return requests.request(method, url, headers=headers, timeout=60)
 
     def done(self, method: str, resource: str, **params: Any) -> Any:
         answer = self.admin(method, resource, **params)

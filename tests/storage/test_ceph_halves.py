@@ -39,10 +39,10 @@ def halves(broken_ceph: RunningCeph, halved: CephStand) -> Halves:
         namespace, command = LOSSES[lost]
         words = command.format(key=org.key.key_id, name=org.name).split()
         called = ["rados", "-c", settings, "-n", "client.admin", "-p", "default.rgw.meta", "-N", namespace, *words]
-        subprocess.run(called, check=True, capture_output=True, timeout=30)
+        subprocess.run(called, check=True, capture_output=True, timeout=180)
     # The gateway remembers what was there; a new one looks. It writes once Ceph has given the old one up.
     broken_ceph.restart(GATEWAY)
-    wait_until(lambda: halved.admin("PUT", "user", uid="first", display_name="first").status_code in {200, 409}, 40)
+    wait_until(lambda: halved.admin("PUT", "user", uid="first", display_name="first").status_code in {200, 409})
     return made
 
 

@@ -33,7 +33,7 @@ Client = Callable[..., Any]
 
 def once_known(client: Client, record: TenantRecord) -> None:
     """What was published after the process started is served a moment later."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 90
     while "There is no workspace" in client(record.hosts[0], "/whoami").text:
         assert time.monotonic() < deadline
 

@@ -15,6 +15,7 @@ import pytest
 from control_plane.embedded import ceph, ceph_programs
 from control_plane.embedded.ceph import Ceph
 from kit.vault import Vault
+from tests.world import waiting
 
 MONITOR, DISK, GATEWAY, SECOND_GATEWAY = "monitor", "disk", "gateway-0", "gateway-1"
 
@@ -108,7 +109,7 @@ class RunningCeph:
     def kill(self, name: str) -> None:
         """kill -9, without a restart."""
         self.processes[name].kill()
-        self.processes[name].wait(timeout=10)
+        self.processes[name].wait(timeout=60)
 
     def restart(self, name: str) -> None:
         """Kill it if it runs, start it, and wait until it serves."""
@@ -117,7 +118,7 @@ class RunningCeph:
 
     def freeze(self, name: str) -> None:
         """It keeps its connections and answers nothing (SIGSTOP)."""
-        self.processes[name].send_signal(signal.SIGSTOP)
+        waiting.freeze(self.processes[name].pid)
 
     def thaw(self, name: str) -> None:
         self.processes[name].send_signal(signal.SIGCONT)
@@ -136,10 +137,10 @@ class RunningCeph:
             process.send_signal(signal.SIGCONT)
             process.terminate()
             try:
-                process.wait(timeout=5)
+                process.wait(timeout=60)
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.wait(timeout=10)
+                process.wait(timeout=60)
         self.processes.clear()
 
 
@@ -160,7 +161,7 @@ def running_ceph(folder: Path, **options: Any) -> Iterator[RunningCeph]:
         running.stop()
 
 
-def wait_until(true: Any, seconds: float = 20, pause: float = 0.1) -> None:
+def wait_until(true: Any, seconds: float = 90, pause: float = 0.1) -> None:
     """Poll until it holds."""
     deadline = time.monotonic() + seconds
     while not true():

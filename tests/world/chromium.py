@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser as Chromium
-from playwright.sync_api import BrowserContext, CDPSession, Page, Route, sync_playwright
+from playwright.sync_api import BrowserContext, CDPSession, Page, Route, expect, sync_playwright
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -23,6 +23,9 @@ ARGUMENTS = [
 ]
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 800}
+# A page that comes late on a busy machine is no failure of ours: whoever waits, waits for what comes.
+PATIENCE_MS = 60_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 def missing() -> str | None:
@@ -67,7 +70,7 @@ class Browser:
             accept_downloads=True,
             **options,
         )
-        made.set_default_timeout(15_000)
+        made.set_default_timeout(PATIENCE_MS)
         made.route("**/*", self._let_through)
         made.on("weberror", lambda error: self.complaints.append(str(error.error)))
         made.on("console", self._listen)

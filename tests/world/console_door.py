@@ -98,7 +98,7 @@ class ConsoleDoor:
     def anybody(self, **options: Any) -> httpx.Client:
         """A browser without script in which nobody is signed in."""
         headers = {"Accept": "text/html", "Accept-Language": "en", **options.pop("headers", {})}
-        return httpx.Client(transport=Loopback(), base_url=self.url, timeout=30, headers=headers, **options)
+        return httpx.Client(transport=Loopback(), base_url=self.url, timeout=60, headers=headers, **options)
 
     def entrance(self, organisation_id: UUID, person_id: UUID, **options: Any) -> str:
         """Where the workspace sends an administrator's browser."""
@@ -133,7 +133,7 @@ def open_console(house: House, folder: Path, port: int | None = None, **settings
         yield door
     finally:
         process.terminate()
-        process.wait(timeout=15)
+        process.wait(timeout=60)
 
 
 def _wait(door: ConsoleDoor, process: "subprocess.Popen[bytes]") -> None:

@@ -11,7 +11,7 @@ from uuid import UUID
 from control_plane.embedded import ports
 from tests.world.house import House
 
-LATE = 30.0
+LATE = 90.0
 
 
 class Crew:
@@ -42,7 +42,7 @@ class Crew:
             if process.poll() is None:
                 process.terminate()
         for process in self.processes.values():
-            process.wait(40)
+            process.wait(60)
 
     def wait_until(self, *organisations: UUID, state: str = "live") -> float:
         """The seconds until all are in this state."""

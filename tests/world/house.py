@@ -162,7 +162,7 @@ class House:
         """Time passes: its next look is due now."""
         self.sql("update provisioning set wake_at = now() where organisation_id = :id", id=organisation_id)
 
-    def settle(self, *organisation_ids: UUID, within: float = 30.0) -> float:
+    def settle(self, *organisation_ids: UUID, within: float = 90.0) -> float:
         """Sweep until these organisations are settled; the seconds it took."""
         began = time.monotonic()
         waiting = set(organisation_ids)
@@ -179,7 +179,7 @@ class House:
         self.post()
         return time.monotonic() - began
 
-    def settle_for_good(self, *organisation_ids: UUID, within: float = 30.0) -> None:
+    def settle_for_good(self, *organisation_ids: UUID, within: float = 90.0) -> None:
         """Settle, and let the second look at what was removed come round too."""
         self.settle(*organisation_ids, within=within)
         for _ in range(3):

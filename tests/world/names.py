@@ -75,7 +75,7 @@ def name_server() -> Iterator[NameServer]:
     finally:
         over.set()
         for thread in threads:
-            thread.join(5)
+            thread.join(60)
         tcp.close()
         udp.close()
 

@@ -130,7 +130,7 @@ class Visitor:
     """A person's browser at the provider, without JavaScript: follows redirects up to the application's address."""
 
     def __init__(self) -> None:
-        self.http = httpx2.Client(trust_env=False, timeout=10)
+        self.http = httpx2.Client(trust_env=False, timeout=60)
 
     def __enter__(self) -> Self:
         return self

@@ -16,7 +16,7 @@ import httpx
 
 from control_plane.embedded import ports, processes
 
-READY_SECONDS = 90
+READY_SECONDS = 180
 # Only what hangs takes as long: the disk of a Ceph and a database write what they hold.
 STOP_SECONDS = 100
 
@@ -147,5 +147,5 @@ def finish(made: Product) -> None:
         made.stop()
     except subprocess.TimeoutExpired:
         made.process.kill()
-        made.process.wait(timeout=10)
-    processes.end(processes.marked("PARVIS_UP_FOLDER", str(made.folder.resolve())), within=10)
+        made.process.wait(timeout=60)
+    processes.end(processes.marked("PARVIS_UP_FOLDER", str(made.folder.resolve())), within=60)

@@ -30,12 +30,12 @@ class SamlIdp:
         return f"http://127.0.0.1:{self.port}"
 
     def metadata(self) -> bytes:
-        return httpx.get(f"{self.url}/metadata", trust_env=False, timeout=30).raise_for_status().content
+        return httpx.get(f"{self.url}/metadata", trust_env=False, timeout=60).raise_for_status().content
 
     def use(self, *, sign_response: bool = False) -> None:
         """Whether it signs the response as well as the assertion."""
         told = {"signResponse": str(sign_response).lower()}
-        httpx.post(f"{self.url}/settings", data=told, trust_env=False, timeout=30)
+        httpx.post(f"{self.url}/settings", data=told, trust_env=False, timeout=60)
 
 
 @contextmanager
@@ -46,7 +46,7 @@ def running_saml_idp(folder: Path, service: ServiceProvider) -> Iterator[SamlIdp
     port = ports.free_port()
     running = SamlIdp(port, _start(folder, where, port, service))
     try:
-        if not processes.wait_for(lambda: _serves(running), 30, lambda: running.process.poll() is None):
+        if not processes.wait_for(lambda: _serves(running), 90, lambda: running.process.poll() is None):
             raise RuntimeError(f"saml-idp does not start:\n{(folder / 'log').read_text(errors='replace')[-2000:]}")
         yield running
     finally:

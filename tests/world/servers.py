@@ -27,7 +27,7 @@ class Server:
 
     def restart(self) -> None:
         """Start it again on the same folder and port, after a test ended it."""
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=60)
         self.process = self.postgres.start()
         self.postgres.wait_until_ready(self.process)
 
@@ -36,10 +36,10 @@ def stop(process: "subprocess.Popen[bytes]", sent: signal.Signals = signal.SIGTE
     if process.poll() is None:
         process.send_signal(sent)
     try:
-        process.wait(timeout=20)
+        process.wait(timeout=60)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
 
 
 @contextmanager

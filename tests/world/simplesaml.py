@@ -99,7 +99,7 @@ class SimpleSaml:
 
     def metadata(self) -> bytes:
         """Its own metadata, as it serves it."""
-        return httpx.get(self.entity_id, trust_env=False, timeout=30).raise_for_status().content
+        return httpx.get(self.entity_id, trust_env=False, timeout=60).raise_for_status().content
 
     def add_person(self, name: str, password: str, **values: str | Sequence[str]) -> None:
         """Somebody who can sign in; `values` are attributes. `uid` is the name unless given."""
@@ -213,6 +213,6 @@ def _serves(provider: SimpleSaml) -> bool:
 
 
 def _wait(provider: SimpleSaml) -> None:
-    if not processes.wait_for(lambda: _serves(provider), 30, lambda: provider.process.poll() is None):
+    if not processes.wait_for(lambda: _serves(provider), 90, lambda: provider.process.poll() is None):
         said = (provider.folder / "log" / "php.log").read_text(errors="replace")
         raise RuntimeError(f"SimpleSAMLphp does not start:\n{said[-2000:]}")

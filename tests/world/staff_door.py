@@ -64,7 +64,7 @@ class Door:
     def anybody(self, **options: Any) -> httpx.Client:
         """A client that nobody is signed in with."""
         headers = {"Accept": "text/html", **options.pop("headers", {})}
-        return httpx.Client(transport=Loopback(), base_url=self.url, timeout=30, headers=headers, **options)
+        return httpx.Client(transport=Loopback(), base_url=self.url, timeout=60, headers=headers, **options)
 
     def client(self, role: str = "operator", *, locale: str = "fr") -> httpx.Client:
         """A client that is signed in."""
@@ -104,7 +104,7 @@ def open_door(house: House, folder: Path, port: int | None = None, **more: str) 
         yield door
     finally:
         process.terminate()
-        process.wait(timeout=15)
+        process.wait(timeout=60)
 
 
 def _wait(door: Door, process: "subprocess.Popen[bytes]") -> None:

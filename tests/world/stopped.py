@@ -11,6 +11,7 @@ import httpx
 import psutil
 
 from tests.world.product import Product
+from tests.world.waiting import freeze
 
 PASSWORD = "quatre pommes vertes sur un parvis"
 CONTROL_PLANE = ("control-plane", "worker", "sweep")
@@ -27,7 +28,7 @@ def stopped(product: Product, parts: tuple[str, ...]) -> Iterator[None]:
             held += [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
     assert held
     for pid in held:
-        os.kill(pid, signal.SIGSTOP)
+        freeze(pid)
     try:
         yield
     finally:

@@ -121,7 +121,7 @@ class Ceph:
     def admin(self, method: str, path: str, **params: str) -> requests.Response:
         signer = Signer(self.endpoint, self.key_id, self.secret)
         url, headers = signer.call(method, f"/admin{path}", params)
-        answer = requests.request(method, url, headers=headers, timeout=20, verify=self._trust)
+        answer = requests.request(method, url, headers=headers, timeout=60, verify=self._trust)
         assert answer.status_code == 200, answer.text
         return answer
 
@@ -133,7 +133,7 @@ class Ceph:
         signer = Signer(self.endpoint, key_id, SECRET)
         for params, body in (({}, ""), ({"cors": ""}, CORS.format(origin=origin))):
             url, headers = signer.call("PUT", f"/{name}", params)
-            answer = requests.put(url, headers=headers, data=body.encode(), timeout=20, verify=self._trust)
+            answer = requests.put(url, headers=headers, data=body.encode(), timeout=60, verify=self._trust)
             assert answer.status_code == 200, answer.text
         if quota is not None:
             limit = {"quota": "", "uid": name, "bucket": name, "max-size-kb": str(quota // 1024), "enabled": "true"}
