@@ -185,7 +185,8 @@ def keep_calendar(engine: Engine) -> None:
 
 
 def keep_keys(desk: Desk) -> None:
-    """End the store keys that nobody uses any more, and rotate those that are old."""
+    """End the store keys that nobody uses any more, and rotate those that are old; stores' administrators too."""
+    provisioning.end_admin_keys(desk.engine)
     provisioning.keep_keys(desk.engine, desk.loop.world, desk.settings.store_key_days)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from control_plane.commands.cell_store import ADMIN_SECRET, mirror_cell, store_of
+from control_plane.commands.cell_store import ADMIN_SECRET, change_store, mirror_cell, store_of
 from control_plane.commands.cell_words import shown
 from control_plane.commands.client import quoted
 from control_plane.commands.context import Context, shared
@@ -82,6 +82,7 @@ def verify(context: Context, name: str) -> None:
         raise SystemExit(int(ExitCode.FAILED))
 
 
+cell.add_command(change_store)
 cell.add_command(mirror_cell)
 
 

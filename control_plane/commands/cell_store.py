@@ -1,8 +1,9 @@
-"""Where a cell keeps its files: `parvis cell add --store …` and `parvis cell mirror`. Secrets are never options."""
+"""Where a cell keeps its files: `parvis cell add --store …`, `cell store`, `cell mirror`. Secrets are never options."""
 
 import os
 import sys
 from typing import Any
+from uuid import uuid4
 
 import click
 
@@ -71,6 +72,35 @@ def _refuse(given: dict[str, Any], names: tuple[str, ...], kind: str) -> None:
     for name in names:
         if given[name]:
             raise CommandError(f"{NAMES[name]} goes with --store {kind} only.", code=ExitCode.USAGE)
+
+
+@click.command("store")
+@click.argument("name")
+@click.option("--endpoint", help="Another gateway of the same Ceph, such as https://gateway-2.example:7480.")
+@click.option("--public-endpoint", help="Where browsers reach it; empty for the same.")
+@click.option("--admin-key-id", help=f"Another administrator's key, or a new secret; it comes by {ADMIN_SECRET}.")
+@click.option("--ca-file", help="Certificates to trust, a path on the control plane; empty for the system's.")
+@click.option("--rotate-key", is_flag=True, help="Draw a new administrator's key at the Ceph; the old one goes later.")
+@shared
+def change_store(context: Context, name: str, rotate_key: bool, **given: str | None) -> None:
+    """Change where the Ceph of cell NAME is reached, or its administrator's key, once that has proved right."""
+    path, changes = f"/cells/{quoted(name)}/store", {key: one for key, one in given.items() if one is not None}
+    if bool(changes) == rotate_key:
+        raise CommandError("Name what is to change, or --rotate-key alone.", code=ExitCode.USAGE)
+    if rotate_key:
+        headers = {"Idempotency-Key": str(uuid4())}
+        found = context.client().ask("POST", f"{path}/key-rotation", headers=headers).body
+    else:
+        found = context.client().ask("PATCH", path, body=_changes(changes)).body
+    context.show(found, lambda console: shown(console, found))
+
+
+def _changes(given: dict[str, str]) -> dict[str, str | None]:
+    """What is left empty is taken away."""
+    secret = {}
+    if key_id := given.get("admin_key_id"):
+        secret = {"admin_secret": secret_of(ADMIN_SECRET, f"the administrator's key {key_id}")}
+    return {**{name: value or None for name, value in given.items()}, **secret}
 
 
 @click.command("mirror")

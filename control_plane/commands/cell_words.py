@@ -7,6 +7,11 @@ from rich.console import Console
 from control_plane.commands.tables import card, table
 
 
+def _key(store: dict[str, Any]) -> str | None:
+    going = store["admin_keys_retiring"]
+    return f"{store['admin_key_id']}; {', '.join(going)} goes soon" if going else store["admin_key_id"]
+
+
 def shown(console: Console, found: dict[str, Any]) -> None:
     """A cell, its store and its databases."""
     store, mirror = found["store"], found["store"]["mirror"]
@@ -20,6 +25,7 @@ def shown(console: Console, found: dict[str, Any]) -> None:
             "Organisations": f"{found['tenants']} of {found['capacity']}",
             "Store": f"{store['kind']}, {store['endpoint'] or store['root']}",
             "Browsers reach it at": store["public_endpoint"],
+            "Administrator's key": _key(store),
             "Encrypts by own keys": store["tenant_keys"],
             "Mirror": f"{mirror['endpoint']}, keeps {mirror['retention_days']} days" if mirror else "none",
         },

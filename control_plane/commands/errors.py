@@ -67,6 +67,7 @@ OPTIONS = {
     "store.admin_key_id": "--admin-key-id",
     "store.admin_secret": "PARVIS_STORE_ADMIN_SECRET",
     "store.ca_file": "--ca-file",
+    "admin_secret": "PARVIS_STORE_ADMIN_SECRET",
     "secret": "PARVIS_STORE_MIRROR_SECRET",
     "keys": "--object",
 }

@@ -74,8 +74,10 @@ def upgrade_cells(engine: Engine, vault: Vault) -> None:
 
 
 def renew_store(session: Session, store: dict[str, Any]) -> None:
-    """The cell's store has the addresses of this start; what an operator added to it, such as a mirror, stays."""
+    """The cell's store has the addresses of this start; what an operator did with it stays: a mirror, another key."""
     before = placement.cell(session, CELL).store
+    if before.get("admin_key_since"):
+        store["admin_key_id"] = before["admin_key_id"]
     if store.get("admin_key_id") == before.get("admin_key_id"):
         store.pop("admin_secret", None)
     placement.set_store(session, CELL, {**before, **store}, SYSTEM)

@@ -2,7 +2,7 @@
 
 from control_plane.fleet.asking import ask_store, store_of
 from control_plane.fleet.cell_file import cell_file, refresh_cell_file, write_cell_file
-from control_plane.fleet.fitting import add_cell, set_mirror
+from control_plane.fleet.fitting import add_cell, must_fit, set_mirror
 from control_plane.fleet.heartbeats import beat, heartbeats
 from control_plane.fleet.spares import Visit, visit
 from control_plane.fleet.stores import StoreMirror, StoreView, stores
@@ -18,6 +18,7 @@ __all__ = [
     "beat",
     "cell_file",
     "heartbeats",
+    "must_fit",
     "refresh_cell_file",
     "set_mirror",
     "store_of",

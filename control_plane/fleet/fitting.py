@@ -21,10 +21,15 @@ def add_cell(  # noqa: PLR0917 - as a form has them
     `store` has its secret in plain; it lies sealed. A refusal leaves nothing in this transaction that may be kept.
     """
     cell = placement.add_cell(session, name, region, qualities, store, actor)
+    must_fit(session, cell)
+    return cell
+
+
+def must_fit(session: Session, cell: CellView) -> None:
+    """The cell's store answers by its settings, and its administrator's key has its rights; else that is refused."""
     failed = [one for one in store_of(session, cell).check() if not one.ok]
     if failed:
         raise Refusals([_fault(one) for one in failed])
-    return cell
 
 
 def _fault(check: Check) -> Refusal:

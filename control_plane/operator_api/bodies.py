@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from control_plane.catalogue import Entitlements, Requirements, Terms
 from control_plane.identity import Scope
@@ -226,6 +226,25 @@ class Mirror(Body, kw_only=True):
     tenant_keys: Annotated[
         bool, Meta(description="Its gateway asks Parvis for organisations' own keys; else their files are not copied.")
     ] = False
+
+
+class StoreChange(Body, kw_only=True):
+    """What changes about a cell's Ceph; what is left out stays."""
+
+    endpoint: Annotated[Address, Meta(description="Another gateway of the same Ceph.")] | UnsetType = UNSET
+    public_endpoint: (
+        Annotated[Address | None, Meta(description="Where browsers reach it; null, the same.")] | UnsetType
+    ) = UNSET
+    admin_key_id: (
+        Annotated[str, Meta(min_length=1, max_length=128, description="Another key; its secret comes with it.")]
+        | UnsetType
+    ) = UNSET
+    admin_secret: (
+        Annotated[str, Meta(min_length=1, max_length=200, description="Sealed, and never shown again.")] | UnsetType
+    ) = UNSET
+    ca_file: Annotated[CaFile | None, Meta(description="Certificates to trust; null, the system's.")] | UnsetType = (
+        UNSET
+    )
 
 
 class MirrorVerification(Body, kw_only=True):

@@ -43,6 +43,8 @@ class StoreSettingsView(View, kw_only=True):
     region: str
     root: Annotated[str | None, Meta(description="The folder of a store of files.")]
     admin_key_id: Annotated[str | None, Meta(description="Whose key administers a Ceph.")]
+    admin_key_since: Annotated[datetime | None, Meta(description="When that key was given; null for the first.")]
+    admin_keys_retiring: Annotated[list[str], Meta(description="Keys before it; each goes 10 minutes after its end.")]
     ca_file: str | None
     tenant_keys: Annotated[bool, Meta(description="Whether it encrypts by organisations' own keys.")]
     mirror: Annotated[MirrorSettingsView | None, Meta(description="Null where it is not mirrored.")]

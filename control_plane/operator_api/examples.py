@@ -67,6 +67,10 @@ EXAMPLES: dict[type[bodies.Body], dict[str, Any]] = {
         "secret": "secret-of-the-mirror",
         "retention_days": 30,
     },
+    bodies.StoreChange: {
+        "endpoint": "https://store-2.internal.example:7480",
+        "public_endpoint": "https://files.parvis.example",
+    },
     bodies.MirrorVerification: {"deep": False},
     bodies.Restoration: {"as_of": "2027-03-01T00:00:00+01:00"},
     identity_bodies.NewDomain: {"name": "sevres.example"},

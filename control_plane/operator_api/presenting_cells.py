@@ -1,5 +1,6 @@
 """Cells as views."""
 
+from datetime import datetime
 from typing import Any
 
 from control_plane.operator_api import cell_schemas as schemas
@@ -21,6 +22,8 @@ def _settings(store: dict[str, Any]) -> schemas.StoreSettingsView:
     named = ("endpoint", "public_endpoint", "root", "admin_key_id", "ca_file")
     return schemas.StoreSettingsView(
         kind=str(store.get("kind")),
+        admin_key_since=datetime.fromisoformat(since) if (since := store.get("admin_key_since")) else None,
+        admin_keys_retiring=[one["key_id"] for one in store.get("admin_keys_retiring", [])],
         region=store.get("region") or "default",
         tenant_keys=bool(store.get("tenant_keys")),
         mirror=_mirror(store["mirror"]) if store.get("mirror") else None,

@@ -25,7 +25,7 @@ from control_plane.placement.service import (
     residents,
     where,
 )
-from control_plane.placement.stores import admin_purpose, cell_vault, mirror_purpose, set_store
+from control_plane.placement.stores import admin_purpose, cell_vault, mirror_purpose, set_store, store_to_change
 from control_plane.placement.views import CellView, Check, DatabaseView, Place
 
 __all__ = [
@@ -55,6 +55,7 @@ __all__ = [
     "residents",
     "set_spares",
     "set_store",
+    "store_to_change",
     "tenant_app_url",
     "verify",
     "where",

@@ -41,14 +41,27 @@ def sealed_store(vault: Vault, cell: str, given: dict[str, Any]) -> dict[str, An
     return store
 
 
-def set_store(session: Session, name: str, store: dict[str, Any], actor: Actor) -> CellView:
-    """Change the settings of a cell's store: its addresses, its administrator's key, its mirror. Never its kind.
+def store_to_change(session: Session, name: str) -> dict[str, Any]:
+    """The settings of a cell's store, secrets sealed; until this transaction ends nobody else changes them."""
+    return dict(_locked(session, name).store)
 
-    A secret that is left out stays as it was.
-    """
-    row = session.scalar(select(Cell).where(Cell.name == name).with_for_update())
+
+def _locked(session: Session, name: str) -> Cell:
+    fresh = {"populate_existing": True}
+    row = session.scalar(select(Cell).where(Cell.name == name).with_for_update().execution_options(**fresh))
     if row is None:
         raise Refusal("unknown_cell", "There is no cell called {cell}.", field="cell", status=404, cell=name)
+    return row
+
+
+def set_store(
+    session: Session, name: str, store: dict[str, Any], actor: Actor, verb: str = "cell.store_set"
+) -> CellView:
+    """Change the settings of a cell's store: its addresses, its administrator's key, its mirror. Never its kind.
+
+    A secret that is left out stays as it was. `verb` is what the record calls the change.
+    """
+    row = _locked(session, name)
     if row.store.get("kind") not in {None, store.get("kind")}:
         message = "A cell keeps the kind of store that it was made with."
         raise Refusal("store_kind_fixed", message, field="store.kind", status=409)
@@ -56,8 +69,10 @@ def set_store(session: Session, name: str, store: dict[str, Any], actor: Actor) 
     if wanted != row.store:
         before, row.store = row.store, wanted
         session.flush()
-        data = {"cell": name, "before": shown(before), "after": shown(wanted)}
-        audit.record(session, "cell.store_set", actor=actor, data=data)
+        sealed = before.get("admin_secret_sealed")
+        replaced = {"admin_secret": "replaced"} if sealed and sealed != wanted.get("admin_secret_sealed") else {}
+        data = {"cell": name, "before": shown(before), "after": shown(wanted), **replaced}
+        audit.record(session, verb, actor=actor, data=data)
     return cell_called(session, name)
 
 

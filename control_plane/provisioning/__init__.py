@@ -1,5 +1,6 @@
 """Making what is wanted true: desired state, the ledger of steps, the loop, the outbox."""
 
+from control_plane.provisioning.cell_stores import change_store, end_admin_keys, rotate_admin_key
 from control_plane.provisioning.ledger import due, seconds_to_next
 from control_plane.provisioning.leftovers import note_orphans, remove_orphan, sightings
 from control_plane.provisioning.loop import Loop
@@ -74,9 +75,11 @@ __all__ = [
     "StepSpec",
     "World",
     "cancel",
+    "change_store",
     "current_operation",
     "deliver_due",
     "due",
+    "end_admin_keys",
     "end_overlaps",
     "enqueue_mail",
     "forget_mails",
@@ -95,6 +98,7 @@ __all__ = [
     "resend",
     "retry",
     "roll_back",
+    "rotate_admin_key",
     "rotate_aged",
     "rotate_data_key",
     "rotate_store_key",

@@ -5,7 +5,7 @@ from control_plane.storage.ceph import CephObjectStore
 from control_plane.storage.files import FileObjectStore
 from control_plane.storage.inspecting import REACHABLE, RIGHTS
 from control_plane.storage.keys import Keyring, data_key_name, file_key, keyring, leaving, record_of_store
-from control_plane.storage.keys_chest import passing_access_key
+from control_plane.storage.keys_chest import fresh_admin_key, passing_access_key
 from control_plane.storage.keys_rotation import (
     Ended,
     Overlap,
@@ -83,6 +83,7 @@ __all__ = [
     "end_use",
     "file_key",
     "forget_mirror",
+    "fresh_admin_key",
     "keyring",
     "keys_of",
     "leaving",

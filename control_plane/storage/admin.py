@@ -82,6 +82,10 @@ class Admin:
             if user is not None and any(held.access_key == key_id for held in user.keys):
                 raise
 
+    def holder(self, key_id: str) -> str:
+        """The name of the user who has this key."""
+        return msgspec.json.decode(self.gateway.admin("GET", "user", access_key=key_id), type=rows.User).user_id
+
     def works(self, account: str, key_id: str) -> bool:
         """Whether the gateway knows a key at the door for this user's; that it lists it is not enough."""
         try:

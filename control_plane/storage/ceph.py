@@ -175,6 +175,19 @@ class CephObjectStore:
         """See `ObjectStore`."""
         return inspect(self.gateway)
 
+    def add_admin_key(self, key: AccessKey) -> str:
+        """The administrator has this key too, beside the one that we use. Answers the administrator's name."""
+        with errors.translated("the administrator"):
+            name = self._admin.holder(self.gateway.admin_key_id)
+            self._admin.add_key(name, key)
+            return name
+
+    def remove_admin_key(self, administrator: str, key_id: str) -> None:
+        """This administrator has no such key any more. Never the one that we use."""
+        assert key_id != self.gateway.admin_key_id
+        with errors.translated(administrator):
+            self._admin.remove_key(administrator, key_id)
+
     @contextmanager
     def _named(self, *names: str) -> Iterator[None]:
         errors.require_ours(*names)

@@ -117,6 +117,11 @@ def fresh_access_key(organisation_id: UUID, version: int) -> AccessKey:
     return AccessKey(f"PV{organisation_id.hex[-12:].upper()}{version:02d}", secrets.token_hex(20))
 
 
+def fresh_admin_key() -> AccessKey:
+    """A key to administer a Ceph by, whose secret nobody has seen."""
+    return AccessKey(f"PVADMIN{secrets.token_hex(6).upper()}", secrets.token_hex(20))
+
+
 def passing_access_key(organisation_id: UUID) -> AccessKey:
     """A key that is kept nowhere. Its id is new each time: one whose answer was lost is in nobody's way."""
     return AccessKey(f"PV{organisation_id.hex[-12:].upper()}T{secrets.token_hex(4).upper()}", secrets.token_hex(20))

@@ -116,6 +116,29 @@ def test_a_store_keeps_what_an_operator_added_and_gets_the_addresses_of_this_sta
     assert vault.open(after["admin_secret_sealed"], placement.admin_purpose(firstrun.CELL)) == "secret"
 
 
+def test_a_store_keeps_the_administrator_s_key_that_it_was_given_while_it_served(
+    session: Session, vault: Vault
+) -> None:
+    drawn = {"kind": "ceph", "endpoint": "http://127.0.0.1:1", "admin_key_id": "K", "admin_secret": "secret"}
+    placement.add_cell(session, firstrun.CELL, "local", [], drawn, SYSTEM)
+    later = {"admin_key_id": "L", "admin_secret": "later", "admin_key_since": "2026-11-26T17:00:00+00:00"}
+    placement.set_store(session, firstrun.CELL, {**drawn, **later}, SYSTEM)
+    before = placement.cell(session, firstrun.CELL).store
+    firstrun.renew_store(session, {**drawn, "endpoint": "http://127.0.0.1:2"})
+    assert placement.cell(session, firstrun.CELL).store == {**before, "endpoint": "http://127.0.0.1:2"}
+    assert vault.open(before["admin_secret_sealed"], placement.admin_purpose(firstrun.CELL)) == "later"
+
+
+def test_a_store_whose_ceph_was_made_anew_has_its_new_key(session: Session, vault: Vault) -> None:
+    """The control: a key that nobody gave it is that of the Ceph as it was made."""
+    drawn = {"kind": "ceph", "endpoint": "http://127.0.0.1:1", "admin_key_id": "K", "admin_secret": "secret"}
+    placement.add_cell(session, firstrun.CELL, "local", [], drawn, SYSTEM)
+    firstrun.renew_store(session, {**drawn, "admin_key_id": "ANEW", "admin_secret": "anew"})
+    after = placement.cell(session, firstrun.CELL).store
+    assert after["admin_key_id"] == "ANEW"
+    assert vault.open(after["admin_secret_sealed"], placement.admin_purpose(firstrun.CELL)) == "anew"
+
+
 @pytest.fixture(scope="module")
 def own(world_folder: Path) -> Iterator[Product]:
     """A product with a Ceph, to be treated badly, below a folder that only its owner may enter."""

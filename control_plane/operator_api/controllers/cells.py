@@ -4,15 +4,15 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from litestar import Controller, Response, delete, get, post, put
+from litestar import Controller, Response, delete, get, patch, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from sqlalchemy.orm import Session
 
-from control_plane import fleet, placement
+from control_plane import fleet, placement, provisioning
 from control_plane.audit import Actor
 from control_plane.identity import Scope
-from control_plane.operator_api.bodies import Body, Mirror, NewCell, NewDatabase
+from control_plane.operator_api.bodies import Body, Mirror, NewCell, NewDatabase, StoreChange
 from control_plane.operator_api.cell_schemas import CellList, CellView, CheckView, Verification
 from control_plane.operator_api.guards import requires
 from control_plane.operator_api.idempotency import Once
@@ -61,6 +61,30 @@ class CellController(Controller):
     ) -> Response[CellView]:
         """Prepare a PostgreSQL database from its address alone, and add it to the cell."""
         return once.answer(lambda: _database(session, name, data, actor, settings.cell_file))
+
+    @patch("/{name:str}/store", guards=[requires(Scope.CELLS_WRITE)], sync_to_thread=True)
+    def change_store_of_cell(
+        self,
+        session: NamedDependency[Session],
+        actor: NamedDependency[Actor],
+        name: FromPath[str],
+        data: JSONBody[StoreChange],
+    ) -> CellView:
+        """Give the cell's Ceph another address or administrator's key, once it has proved to be the same and fit."""
+        _cell(session, name)
+        return cell_view(provisioning.change_store(session, name, msgspec.to_builtins(data), actor))
+
+    @post("/{name:str}/store/key-rotation", guards=[requires(Scope.CELLS_WRITE)], status_code=200, sync_to_thread=True)
+    def rotate_key_of_store(
+        self,
+        session: NamedDependency[Session],
+        actor: NamedDependency[Actor],
+        once: NamedDependency[Once],
+        name: FromPath[str],
+    ) -> Response[CellView]:
+        """Draw a new administrator's key at the cell's Ceph; the one before goes ten minutes later."""
+        _cell(session, name)
+        return once.answer(lambda: Response(cell_view(provisioning.rotate_admin_key(session, name, actor))))
 
     @put("/{name:str}/mirror", guards=[requires(Scope.CELLS_WRITE)], sync_to_thread=True)
     def mirror_cell(
