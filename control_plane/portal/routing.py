@@ -10,6 +10,7 @@ from litestar.response import Redirect
 from control_plane.portal import (
     account,
     acting,
+    cell_store,
     cells,
     company_sign_in,
     finding,
@@ -50,6 +51,7 @@ ROOMS = (
     ledger,
     offers,
     cells,
+    cell_store,
     journal,
     tokens,
     people,

@@ -9,6 +9,7 @@ import pytest
 from control_plane.commands.errors import ExitCode
 from kit.filestore import FileStore
 from tests.cli.running import ordered, parvis, told
+from tests.world.administrators import administrator
 from tests.world.product import Product
 
 if TYPE_CHECKING:
@@ -76,6 +77,10 @@ def test_a_verification_fails_where_the_store_s_limit_is_not_what_was_sold(produ
             ExitCode.USAGE,
             "PARVIS_STORE_MIRROR_SECRET",
         ),
+        (("cell", "store", "local"), ExitCode.USAGE, "--rotate-key"),
+        (("cell", "store", "local", "--rotate-key", "--endpoint", "http://127.0.0.1:9"), ExitCode.USAGE, "alone"),
+        (("cell", "store", "local", "--admin-key-id", "A"), ExitCode.USAGE, "PARVIS_STORE_ADMIN_SECRET"),
+        (("cell", "store", "local", "--rotate-key"), ExitCode.CONFLICT, "Only a Ceph"),
         (("cell", "add", "new", "--region", "x", "--store", "ceph+http://127.0.0.1:9"), ExitCode.USAGE, "--admin"),
         (
             ("cell", "add", "new", "--region", "x", "--store", "files:/tmp", "--tenant-keys"),
@@ -122,6 +127,35 @@ def test_a_ceph_is_taken_on_by_its_administrator_s_key(product: Product, ceph: "
     assert json.loads(made.stdout)["store"]["endpoint"] == ceph.endpoint
     assert ceph.admin_secret not in made.stdout
     assert {one["cell"]: one["well"] for one in told(product.folder, "storage", "status")["items"]}["cli-ceph"]
+
+
+def test_a_ceph_that_serves_gets_another_address_and_other_keys(product: Product, ceph: "RunningCeph") -> None:
+    first, second = administrator(ceph), administrator(ceph)
+    store = ("--store", f"ceph+{ceph.endpoint}", "--admin-key-id", first.key_id)
+    made = ("cell", "add", "cli-moved", "--region", "fr-par", *store)
+    done = parvis(product.folder, *made, PARVIS_STORE_ADMIN_SECRET=first.secret)
+    assert done.returncode == 0, done.stdout + done.stderr
+    change = ("cell", "store", "cli-moved")
+    moved = told(product.folder, *change, "--endpoint", ceph.endpoints[1], "--public-endpoint", "https://files.example")
+    assert (moved["store"]["endpoint"], moved["store"]["admin_key_id"]) == (ceph.endpoints[1], first.key_id)
+    emptied = told(product.folder, *change, "--public-endpoint", "")
+    assert emptied["store"]["public_endpoint"] is None
+    refused = parvis(
+        product.folder, *change, "--admin-key-id", second.key_id, PARVIS_STORE_ADMIN_SECRET=SECRET, LANG="fr_FR.UTF-8"
+    )
+    assert (refused.returncode, "--admin-key-id:" in refused.stderr) == (ExitCode.REFUSED, True)
+    away = parvis(product.folder, *change, "--endpoint", "http://127.0.0.1:9")
+    assert (away.returncode, "--endpoint:" in away.stderr) == (ExitCode.REFUSED, True)
+    keyed = parvis(
+        product.folder, *change, "--admin-key-id", second.key_id, "--json", PARVIS_STORE_ADMIN_SECRET=second.secret
+    )
+    assert json.loads(keyed.stdout)["store"]["admin_key_id"] == second.key_id
+    rotated = parvis(product.folder, *change, "--rotate-key")
+    assert rotated.returncode == 0, rotated.stdout + rotated.stderr
+    assert f"{second.key_id} goes soon" in rotated.stdout
+    for one in (done, refused, keyed, rotated):
+        assert not any(secret in one.stdout + one.stderr for secret in (first.secret, second.secret, SECRET))
+    assert {one["cell"]: one["well"] for one in told(product.folder, "storage", "status")["items"]}["cli-moved"]
 
 
 @pytest.fixture
