@@ -143,13 +143,45 @@ def list_(context: Context) -> None:
 
     with installation() as engine, transaction(engine) as session:
         found = [
-            {"email": one.email, "name": one.name, "role": one.role, "disabled": one.disabled_at is not None}
+            {
+                "email": one.email,
+                "name": one.name,
+                "role": one.role,
+                "disabled": one.disabled_at is not None,
+                "emergency": one.emergency,
+            }
             for one in identity.staff_members(session)
         ]
-    rows = [[one["email"], one["name"], one["role"], "disabled" if one["disabled"] else ""] for one in found]
+    rows = [[one["email"], one["name"], one["role"], _state(one)] for one in found]
     context.show(
         {"items": found}, lambda console: table(console, ["E-mail", "Name", "Role", ""], rows, empty="Nobody yet.")
     )
+
+
+def _state(one: dict[str, Any]) -> str:
+    return "disabled" if one["disabled"] else "emergency account" if one["emergency"] else ""
+
+
+@staff.command()
+@click.argument("email")
+@click.option("--off", is_flag=True, help="Take the mark away: by the company's sign-in only, again.")
+@local
+def emergency(context: Context, email: str, off: bool) -> None:
+    """Let somebody in by passkey or password though the company's sign-in knows them: it may be away."""
+    from control_plane import identity
+    from control_plane.audit import Actor
+    from kit.db import transaction
+    from kit.errors import not_found
+
+    actor = Actor("command", "parvis staff emergency", "parvis staff emergency")
+    with installation() as engine, transaction(engine) as session:
+        found = identity.find_staff(session, email)
+        if found is None:
+            raise not_found("staff")
+        made = identity.set_emergency(session, found.id, wanted=not off, actor=actor)
+        told = {"email": made.email, "emergency": made.emergency}
+    done = "comes in by passkey or password too." if told["emergency"] else "comes in by the company's sign-in only."
+    context.show(told, lambda console: console.print(f"{told['email']} {done}"))
 
 
 @staff.command()

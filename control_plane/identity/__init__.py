@@ -49,6 +49,7 @@ from control_plane.identity.domains import (
     remove_domain,
     set_capture,
 )
+from control_plane.identity.emergencies import LEAST_EMERGENCY, ready_without, set_emergency
 from control_plane.identity.factors import (
     add_passkey,
     begin_new_passkey,
@@ -145,6 +146,7 @@ from control_plane.identity.vouching import Left, ask_again, end_by_provider, is
 __all__ = [
     "ATTRIBUTES",
     "LEAST_BREAK_GLASS",
+    "LEAST_EMERGENCY",
     "OVERLAP",
     "PERMISSIONS",
     "STAGES",
@@ -239,6 +241,7 @@ __all__ = [
     "public_id_of",
     "published",
     "ready_break_glass",
+    "ready_without",
     "refresh_metadata",
     "remove_codes",
     "remove_connection",
@@ -256,6 +259,7 @@ __all__ = [
     "send_notices",
     "sessions",
     "set_capture",
+    "set_emergency",
     "set_policy",
     "set_up_codes",
     "set_up_links",

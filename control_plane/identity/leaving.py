@@ -41,7 +41,7 @@ def reset_staff(session: Session, staff_id: UUID, password: str | None, *, actor
     if password is not None:
         check_password(password, email=staff.email, name=staff.name)
     staff.password = None if password is None else hash_password(password)
-    staff.totp_sealed = None
+    staff.totp_sealed, staff.emergency = None, False
     session.execute(delete(StaffPasskey).where(StaffPasskey.staff_id == staff_id))
     session.execute(delete(StaffLink).where(StaffLink.staff_id == staff_id))
     end_all(session, staff_id, actor=actor)
@@ -52,7 +52,7 @@ def reset_staff(session: Session, staff_id: UUID, password: str | None, *, actor
 def disable_staff(session: Session, staff_id: UUID, *, actor: Actor) -> Staff:
     """Nobody signs in by this account any more, and what it has open ends now."""
     staff = locked_staff(session, staff_id)
-    staff.disabled_at = datetime.now(UTC)
+    staff.disabled_at, staff.emergency = datetime.now(UTC), False
     end_all(session, staff_id, actor=actor)
     audit.record(session, "staff.disabled", actor=actor, data={"staff_id": str(staff_id)})
     return staff

@@ -3,14 +3,17 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, String, Text, func
+from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, String, Text, false, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kit.db import Base
 
 
 class Staff(Base):
-    """A person of the provider. The role names what the portal lets them do."""
+    """A person of the provider. The role names what the portal lets them do.
+
+    `emergency`: a passkey or password lets them in even where the provider's OpenID Connect knows them.
+    """
 
     __tablename__ = "staff"
     __table_args__ = (CheckConstraint("role in ('sales', 'support', 'operator', 'auditor')", name="role"),)
@@ -23,6 +26,7 @@ class Staff(Base):
     password: Mapped[str | None] = mapped_column(Text)
     totp_sealed: Mapped[str | None] = mapped_column(Text)
     totp_step: Mapped[int] = mapped_column(default=0)
+    emergency: Mapped[bool] = mapped_column(default=False, server_default=false())
     disabled_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

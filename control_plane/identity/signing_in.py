@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from control_plane import audit
 from control_plane.identity import attempts
 from control_plane.identity.attempts import CLIENT_TRIES
+from control_plane.identity.emergencies import company_only
 from control_plane.identity.models import Staff, StaffCeremony, StaffPasskey
 from control_plane.identity.sessions import FULL, PASSWORD, Client, SignedIn, open_session
 from control_plane.identity.staff import actor_of, find_staff, improve_hash, totp_purpose
@@ -43,9 +44,18 @@ class Opened:
 
 
 def sign_in_by_password(
-    session: Session, email: str, password: str, client: Client, *, replaces: str | None = None
+    session: Session,
+    email: str,
+    password: str,
+    client: Client,
+    *,
+    issuer: str | None = None,
+    replaces: str | None = None,
 ) -> Opened | Refusal:
-    """The first stage: the session that it opens can only show a second factor, or set one up."""
+    """The first stage: the session that it opens can only show a second factor, or set one up.
+
+    `issuer` is the provider's own OpenID Connect, where there is one: whom that knows comes in by it.
+    """
     now = datetime.now(UTC)
     email = email.strip().lower()[:254]
     place = attempts.count(session, "client", client.ip, allowed=CLIENT_TRIES, now=now)
@@ -63,6 +73,9 @@ def sign_in_by_password(
         return Refusal("sign_in_refused", message if tries.left else last, field="password", **tries.told)
     attempts.forget(session, "staff", email)
     improve_hash(staff, password)
+    if elsewhere := company_only(session, staff, issuer):
+        _note_company_only(session, staff, client, "password")
+        return elsewhere
     return Opened(open_session(session, staff, PASSWORD, client, replaces=replaces), staff, PASSWORD)
 
 
@@ -125,9 +138,10 @@ def sign_in_by_passkey(
     ceremony: str | None,
     origin: str,
     rp_id: str,
+    issuer: str | None = None,
     replaces: str | None = None,
 ) -> Opened | Refusal:
-    """Both stages at once. The challenge is used up, whatever comes of it."""
+    """Both stages at once. The challenge is used up, whatever comes of it. `issuer` as for a password."""
     place = attempts.count(session, "client", client.ip, allowed=CLIENT_TRIES)
     if place.paused:
         return attempts.paused(place, datetime.now(UTC))
@@ -141,6 +155,9 @@ def sign_in_by_passkey(
     staff = session.get_one(Staff, passkey.staff_id)
     if staff.disabled_at is not None:
         return Refusal("passkey_refused", "This passkey was not accepted. Try again, or use another way.")
+    if elsewhere := company_only(session, staff, issuer):
+        _note_company_only(session, staff, client, "passkey")
+        return elsewhere
     return complete(session, staff, client, "passkey", replaces=replaces)
 
 
@@ -179,6 +196,11 @@ def complete(session: Session, staff: Staff, client: Client, way: str, *, replac
         data={"staff_id": str(staff.id), "way": way, "ip": client.ip},
     )
     return Opened(token, staff, FULL)
+
+
+def _note_company_only(session: Session, staff: Staff, client: Client, way: str) -> None:
+    data = {"staff_id": str(staff.id), "way": way, "ip": client.ip, "reason": "company_only"}
+    audit.record(session, "staff.sign_in_failed", actor=audit.SYSTEM, data=data)
 
 
 def _note_failure(session: Session, staff: Staff | None, client: Client, way: str, left: int) -> None:

@@ -15,7 +15,7 @@ from control_plane import identity
 from control_plane.identity import Permission, Role
 from control_plane.portal.desk import Desk, go, requires
 from control_plane.portal.once import show_once, shown_once
-from control_plane.portal.sign_in import passwords_taken
+from control_plane.portal.sign_in import issuer_of, passwords_taken
 from kit.db import vault_of
 from kit.errors import Refusal, Refusals
 from kit.interface import Form, field_errors, locale_of
@@ -29,6 +29,7 @@ def _list(desk: Desk, *, form: Form | None = None) -> Response[str]:
     shown = shown_once(desk, KEPT)
     members = identity.staff_members(desk.session)
     passwords = passwords_taken(desk.request)
+    issuer = issuer_of(desk.request)
     equipped = identity.has_second_factor if passwords else identity.passkeys
     return desk.show(
         "portal/people.html",
@@ -37,6 +38,9 @@ def _list(desk: Desk, *, form: Form | None = None) -> Response[str]:
         equipped={one.id: bool(equipped(desk.session, one)) for one in members},
         passwords=passwords,
         linked=identity.linked_staff(desk.session),
+        company=issuer is not None,
+        ready=identity.ready_without(desk.session, issuer) if issuer else [],
+        wanted=identity.LEAST_EMERGENCY,
         roles=list(Role),
         form=form or Form(),
         shown=shown,
@@ -101,4 +105,19 @@ def disable_staff(desk: NamedDependency[Desk], staff_id: FromPath[UUID]) -> Redi
     return go("/staff", "disabled")
 
 
-handlers = [list_staff, add_staff, reset_staff, disable_staff]
+@post("/staff/{staff_id:uuid}/emergency", guards=OPERATORS, sync_to_thread=True)
+def give_emergency(desk: NamedDependency[Desk], staff_id: FromPath[UUID]) -> Redirect:
+    """Their own passkey or password lets them in, whatever the company's sign-in says."""
+    _not_oneself(desk, staff_id)
+    identity.set_emergency(desk.session, staff_id, wanted=True, actor=desk.actor)
+    return go("/staff", "emergency")
+
+
+@post("/staff/{staff_id:uuid}/emergency/removal", guards=OPERATORS, sync_to_thread=True)
+def take_emergency(desk: NamedDependency[Desk], staff_id: FromPath[UUID]) -> Redirect:
+    """By the company's sign-in only, again."""
+    identity.set_emergency(desk.session, staff_id, wanted=False, actor=desk.actor)
+    return go("/staff", "emergency-taken")
+
+
+handlers = [list_staff, add_staff, reset_staff, disable_staff, give_emergency, take_emergency]

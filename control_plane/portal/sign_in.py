@@ -50,6 +50,12 @@ def passwords_taken(request: AnyRequest) -> bool:
     return oidc is None or not oidc.only
 
 
+def issuer_of(request: AnyRequest) -> str | None:
+    """The provider's own OpenID Connect; whom it knows comes in by it alone."""
+    oidc = request.app.state.settings.staff_oidc
+    return None if oidc is None else str(oidc.issuer)
+
+
 def passwords_refused(field: str) -> Refusal:
     """Where they are not taken."""
     message = "Passwords are not taken here. Use the company's sign-in or a passkey."
@@ -67,7 +73,7 @@ def door(request: AnyRequest, template: str, *, refusal: Refusal | None = None, 
         form=form,
         environment=environment_of(request),
         next=local_path(context.pop("next", None) or request.query_params.get("next")),
-        company=request.app.state.settings.staff_oidc is not None,
+        company=issuer_of(request) is not None,
         passwords=passwords_taken(request),
         **context,
     )
@@ -105,7 +111,12 @@ def sign_in(request: AnyRequest, session: NamedDependency[Session], entries: Nam
         return door(request, "portal/sign_in.html", refusal=passwords_refused("company"))
     email = entries.text("email")
     answer = identity.sign_in_by_password(
-        session, email, entries.secret("password"), client_of(request), replaces=token_of(request)
+        session,
+        email,
+        entries.secret("password"),
+        client_of(request),
+        issuer=issuer_of(request),
+        replaces=token_of(request),
     )
     if isinstance(answer, Refusal):
         entered = {"email": email}
@@ -229,6 +240,7 @@ def sign_in_by_passkey(
         ceremony=request.cookies.get(cookie_name(scheme, CEREMONY)),
         origin=origin_of(request),
         rp_id=rp_id_of(host_of(request.scope) or ""),
+        issuer=issuer_of(request),
         replaces=token_of(request),
     )
     if isinstance(answer, Refusal):

@@ -1,8 +1,10 @@
 """The staff's own OpenID Connect by a real provider, npm's oidc-provider: in, and nobody else; then in Chromium."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from html import unescape
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
@@ -28,7 +30,7 @@ from tests.portal.company import (
     way_back,
 )
 from tests.portal.pages import password, send
-from tests.world.chromium import Browser
+from tests.world.chromium import Browser, authenticator
 from tests.world.house import House
 from tests.world.openid import User
 from tests.world.staff_door import PASSWORD, Door
@@ -43,8 +45,9 @@ OFF = User("off@parvis.example")
 NEW = User("new@parvis.example", ("parvis-support",))
 STRANGER = User("stranger@parvis.example", ("others",))
 AWA = User("awa@parvis.example")
+KEY = User("key@parvis.example")
 AWAY = "away-support@parvis.example"
-USERS = (INES, MARC, OTHER_INES, LINKED, UNSURE, SILENT, OFF, NEW, STRANGER, AWA)
+USERS = (INES, MARC, OTHER_INES, LINKED, UNSURE, SILENT, OFF, NEW, STRANGER, AWA, KEY)
 
 
 @dataclass(frozen=True)
@@ -209,8 +212,13 @@ def test_where_the_company_s_sign_in_is_the_only_one_passwords_are_refused(doors
     with doors.only.anybody() as browser:
         assert browser.post("/sign-in/passkey/options").status_code == 200
     # The control: where it is not the only one, the same password leads on.
-    with doors.usual.anybody() as browser:
-        assert password(browser, staff.email).headers["location"].startswith("/sign-in/next")
+    other = doors.usual.staff("sales", email="only-control@parvis.example")
+    with doors.usual.anybody(headers={"Accept-Language": "en"}) as browser:
+        assert password(browser, other.email).headers["location"].startswith("/sign-in/next")
+    # Whom the provider knows by now comes in by it there, too.
+    with doors.usual.anybody(headers={"Accept-Language": "en"}) as browser:
+        refused = password(browser, staff.email)
+        assert (refused.status_code, "You come in by the company" in refused.text) == (422, True)
 
 
 def test_without_the_provider_the_door_says_so_and_the_rest_works(doors: Doors) -> None:
@@ -291,6 +299,44 @@ def test_the_way_back_leads_nowhere_else(doors: Doors, away: str) -> None:
     doors.usual.staff("support", email=INES.login)
     with doors.usual.anybody() as browser:
         assert browser.get(way_back(doors.usual, browser, INES, away)).headers["location"] == "/"
+
+
+@pytest.mark.browser
+def test_a_passkey_of_whom_the_provider_knows_is_for_emergency_accounts_only(doors: Doors, browser: Browser) -> None:
+    door = doors.usual
+    staff = door.staff("support", email=KEY.login)
+    page = browser.page(lang="en")
+    where = {"domain": "portal.parvis.localhost", "path": "/", "httpOnly": True}
+    page.context.add_cookies([{"name": "portal", "value": door.session_of(staff), **where}])  # type: ignore[list-item]
+    authenticator(page)
+    page.goto(f"{door.url}/account?lang=en")
+    page.locator('form[action="/account/passkeys"] button').click()
+    expect(page.locator('form[action^="/account/passkeys/"]')).to_have_count(1)
+
+    def uses_the_passkey() -> None:
+        page.context.clear_cookies()
+        page.goto(f"{door.url}/sign-in?lang=en")
+        page.locator('form[action="/sign-in/passkey"] button').click()
+
+    # The control: as long as the provider does not know him, his passkey opens the door.
+    uses_the_passkey()
+    expect(page.locator("h1")).to_contain_text(staff.name)
+    assert comes_in(door, KEY).status_code == 303
+    uses_the_passkey()
+    expect(page.get_by_role("alert").filter(has_text="You come in by the company")).to_be_visible()
+    with door.client("operator", locale="en") as operator:
+        assert "Too few operators get in while the company" in unescape(operator.get("/staff").text)
+        named = send(operator, f"/staff/{staff.id}/emergency")
+        assert named.headers["location"] == "/staff?done=emergency"
+        assert "Emergency account" in operator.get("/staff").text
+        uses_the_passkey()
+        expect(page.locator("h1")).to_contain_text(staff.name)
+        taken = send(operator, f"/staff/{staff.id}/emergency/removal")
+        assert taken.headers["location"] == "/staff?done=emergency-taken"
+        page.goto(f"{door.url}/account")
+        expect(page).to_have_url(re.compile("/sign-in"))
+        own = door.staff("operator", locale="en")
+        assert send(operator, f"/staff/{own.id}/emergency").status_code == 409
 
 
 @pytest.mark.browser
