@@ -119,3 +119,60 @@ def test_every_link_of_the_documents_leads_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#]+)", document.read_text()):
             if "://" not in target:
                 assert (document.parent / target).exists(), f"{document.name} → {target}"
+
+
+# What several tests share has a module of its own.
+FROM_TESTS = re.compile(
+    r"^\s*(?:from\s+tests[\w.]*\.test_\w+|from\s+tests[\w.]*\s+import\s.*\btest_\w+|import\s+tests[\w.]*\.test_\w+)",
+    re.MULTILINE,
+)
+
+
+def entered(text: str) -> list[str]:
+    """Imports from modules of tests."""
+    return [found.strip() for found in FROM_TESTS.findall(text)]
+
+
+def test_no_test_imports_from_another_test() -> None:
+    found = {str(path): entered(path.read_text()) for path in modules("tests")}
+    assert {path: names for path, names in found.items() if names} == {}
+
+
+def test_the_control_an_import_from_a_test_is_seen() -> None:
+    tests = "tests.cli"
+    assert entered(f"from {tests}.test_commands import told")
+    assert entered(f"import pytest\n\nfrom {tests} import test_commands")
+    assert entered(f"import {tests}.test_commands")
+    assert entered(f"from {tests}.running import told\nfrom tests.world import waiting") == []
+
+
+# What waits less would call a busy machine a failure of ours.
+LEAST_PATIENCE = 60
+BOUNDS = (
+    re.compile(r"time\.monotonic\(\) \+ (\d+(?:\.\d+)?)\b"),
+    re.compile(r"\.(?:wait|communicate)\((?:timeout=)?(\d+(?:\.\d+)?)\)"),
+    re.compile(r"\.join\((?:timeout=)?(\d+(?:\.\d+)?)\)"),
+)
+
+
+def hasty(text: str) -> list[str]:
+    """Lines that wait less than a minute, and do not say why; what takes less than a second is a pause."""
+    return [
+        line.strip()
+        for line in text.splitlines()
+        for bound in BOUNDS
+        if (found := bound.search(line)) and 1 <= float(found[1]) < LEAST_PATIENCE and "# no longer:" not in line
+    ]
+
+
+def test_whoever_waits_in_a_test_has_patience() -> None:
+    found = {str(path): hasty(path.read_text()) for path in modules("tests") if "bench" not in path.parts}
+    assert {path: lines for path, lines in found.items() if lines} == {}
+
+
+def test_the_control_haste_is_seen() -> None:
+    wait = "wait"
+    assert hasty(f"process.{wait}(timeout=10)\nthread.{wait}(120)\ndeadline = time.monotonic() " + "+ 5") == [
+        f"process.{wait}(timeout=10)",
+        "deadline = time.monotonic() " + "+ 5",
+    ]

@@ -44,7 +44,7 @@ def running_keys(house: House, port: int, token: Path) -> Iterator["subprocess.P
         deadline = time.monotonic() + 90
         while True:
             try:
-                if httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False).status_code == 200:
+                if httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False, timeout=60).status_code == 200:
                     break
             except httpx.TransportError:
                 pass
@@ -154,7 +154,7 @@ def test_keys_are_given_to_gateways_only(keyed: tuple[House, Any, int]) -> None:
 
     def ask(path: str, token: str | None, method: str = "GET") -> httpx.Response:
         headers = {"X-Vault-Token": token} if token else {}
-        return httpx.request(method, url + path, headers=headers, trust_env=False)
+        return httpx.request(method, url + path, headers=headers, trust_env=False, timeout=60)
 
     good = ask(name, ceph.keys_token)
     assert good.json()["data"]["data"] == {"key": base64.b64encode(b"\x01" * 32).decode()}

@@ -61,7 +61,7 @@ def test_the_administrator_may_look_after_accounts_and_nobody_else_may(ceph: Run
     made = call(ceph, "GET", "/admin/user?uid=parvis-admin")
     assert made.status_code == 200
     assert made.json()["user_id"] == "parvis-admin"
-    assert httpx.get(f"{ceph.endpoint}/admin/user?uid=parvis-admin", trust_env=False).status_code == 403
+    assert httpx.get(f"{ceph.endpoint}/admin/user?uid=parvis-admin", trust_env=False, timeout=60).status_code == 403
 
 
 def test_the_settings_of_a_cell_keep_the_administrators_secret_sealed(ceph: RunningCeph, vault: Vault) -> None:
@@ -143,7 +143,7 @@ def test_a_gateway_with_tls_shows_a_certificate_of_its_authority_and_speaks_noth
         httpx.get(ceph_tls.endpoint, trust_env=False)
     plain = ceph_tls.endpoint.replace("https", "http")
     with suppress(httpx.TransportError):
-        assert "ListAllMyBuckets" not in httpx.get(plain, trust_env=False).text
+        assert "ListAllMyBuckets" not in httpx.get(plain, trust_env=False, timeout=60).text
     key = ceph_tls.cluster.folder / "server.key"
     assert key.stat().st_mode & 0o077 == 0
 

@@ -56,7 +56,7 @@ def wait_until_live(product: Product, organisation: str, seconds: float = 90) ->
     raise AssertionError(f"{organisation} is {state} after {seconds} s")
 
 
-def answers(product: Product, face: str = "", seconds: float = 20) -> None:
+def answers(product: Product, face: str = "", seconds: float = 90) -> None:
     """The face answers again within the time; what it says meanwhile does not count."""
     deadline, last = time.monotonic() + seconds, ""
     while time.monotonic() < deadline:

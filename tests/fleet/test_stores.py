@@ -47,17 +47,13 @@ def refused(session: Session, store: dict[str, Any]) -> dict[str | None, str]:
 
 
 def test_a_store_that_hangs_delays_no_other_and_nobody_for_long(session: Session, silent: str, tmp_path: Path) -> None:
-    cells = [placed(session, f"hangs-{n}", ceph_at(silent)) for n in range(3)]
+    cells = [placed(session, f"hangs-{n}", ceph_at(silent)) for n in range(20)]
     cells.append(placed(session, "well", {"kind": "files", "root": str(tmp_path)}))
     began = monotonic()
     found = {one.cell: one for one in fleet.stores(session, cells, seconds=2)}
-    assert monotonic() - began < 5, "one after the other they would take six"
-    assert {name: one.well for name, one in found.items()} == {
-        "hangs-0": False,
-        "hangs-1": False,
-        "hangs-2": False,
-        "well": True,
-    }
+    assert monotonic() - began < 30, "one after the other they would take forty"
+    assert [name for name, one in found.items() if one.well] == ["well"]
+    assert len(found) == 21
     assert "did not answer in 2 s" in found["hangs-0"].checks[0].detail
 
 

@@ -156,7 +156,7 @@ def test_files_under_an_own_key_are_mirrored_under_it_restored_under_it_and_gone
         org.delete(keys)
         assert town.restore(org).restored == 3
         assert bytes(obstore.get(org.store, keys[0]).bytes()) == secret
-        deadline = time.monotonic() + 3
+        deadline = time.monotonic() + 3  # no longer: nothing is waited for
         while time.monotonic() < deadline:
             assert not on_disk(keyed.store, secret)
         # Both copies end with the key.

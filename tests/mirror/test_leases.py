@@ -13,6 +13,7 @@ from control_plane import storage
 from control_plane.storage import MirrorPace
 from kit.db import transaction
 from tests.mirror.town import Town, keys_in
+from tests.storage.between import Fate, standing_between
 from tests.world.waiting import eventually
 
 PACE = MirrorPace(slice=timedelta(seconds=0.2), lease=timedelta(seconds=5), note_every=timedelta(seconds=0.1))
@@ -103,10 +104,21 @@ def test_a_worker_that_lost_its_lease_writes_and_removes_nothing_more(town: Town
 
 def test_a_lease_is_kept_while_one_object_takes_longer_than_it(town: Town) -> None:
     org = town.organisation()
-    org.put(bytes(120 * 1024 * 1024))
-    pace = MirrorPace(lease=timedelta(seconds=0.5), note_every=timedelta(seconds=0.1))
-    hands = crowd(town, 15, pace)
+    org.put(bytes(64 * 1024 * 1024))
+    lease, writes = 3.0, []
+
+    def slowly(_number: int, method: str, path: str) -> Fate:
+        if method == "PUT" and "partNumber" in path:
+            writes.append(time.monotonic())
+            time.sleep(0.6)
+        return "pass"
+
+    with standing_between(town.backup_endpoint) as between:
+        between.fate = slowly
+        town.aim("mirror,endpoint", between.endpoint)
+        hands = crowd(town, 60, MirrorPace(lease=timedelta(seconds=lease), note_every=timedelta(seconds=0.2)))
     assert hands.most == 1
+    assert writes[-1] - writes[0] > lease
     assert town.seen(org).objects == 1
 
 

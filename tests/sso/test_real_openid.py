@@ -28,7 +28,7 @@ class Relay(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
         host, _, rest = self.path.lstrip("/").partition("/")
-        with httpx.Client(transport=Loopback(), trust_env=False) as http:
+        with httpx.Client(transport=Loopback(), trust_env=False, timeout=60) as http:
             kind = {"Content-Type": self.headers["content-type"]}
             answer = http.post(f"http://{host}/{rest}", content=body, headers=kind)
         self.send_response(answer.status_code)

@@ -177,7 +177,7 @@ def test_over_http_another_tenant_s_trust_in_the_same_provider_opens_nothing_her
     record, path = workspace(house, provider)
     other, _ = workspace(house, provider)
     person = house.stranger(record)
-    with httpx.Client(follow_redirects=True, trust_env=False) as browser:
+    with httpx.Client(follow_redirects=True, trust_env=False, timeout=60) as browser:
         asked = person.get(path, follow_redirects=False).headers["location"]
         form = browser.get(asked)
         from lxml import html

@@ -78,7 +78,7 @@ class OpenIDProvider:
     process: "subprocess.Popen[bytes]"
     log: Path
 
-    def said(self, line: str, seconds: float = 10) -> bool:
+    def said(self, line: str, seconds: float = 90) -> bool:
         """Whether the provider came to print this line: `told the-app`, after it called the back channel."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
@@ -104,7 +104,7 @@ def openid_provider(
         process = subprocess.Popen([node(), "openid.mjs", str(settings)], cwd=where, stdout=out, stderr=out)
     running = OpenIDProvider(f"http://127.0.0.1:{port}", process, log)
     try:
-        if not running.said("ready", 30):
+        if not running.said("ready"):
             raise RuntimeError(f"oidc-provider did not start: {log.read_text()[-2000:]}")
         yield running
     finally:

@@ -62,7 +62,7 @@ class Product:
 
     def client(self, face: str = "", **options: Any) -> httpx.Client:
         """A client with cookies of its own; addresses may name any host of the product. Close it."""
-        options = {"base_url": self.url(face), "timeout": 30, "trust_env": False, **options}
+        options = {"base_url": self.url(face), "timeout": 60, "trust_env": False, **options}
         return httpx.Client(transport=Loopback(), **options)
 
     def api(self, **options: Any) -> httpx.Client:
@@ -76,7 +76,7 @@ class Product:
             found: list[dict[str, Any]] = client.get("/api/messages", params={"to": to} if to else {}).json()
         return found
 
-    def wait_for_mail(self, to: str, seconds: float = 20) -> dict[str, Any]:
+    def wait_for_mail(self, to: str, seconds: float = 90) -> dict[str, Any]:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if found := self.mails(to):
