@@ -126,7 +126,7 @@ class Arrivals:
         found = [await self._one(promise, stored, promise.id in there, places) for promise, stored in waiting]
         await ADD_VERSION.each(conn, self.versions)
         await notes(self.desk, self.told)
-        await quota.settle(conn, self.desk.tenant, reserved=self.reserved, stored=self.stored)
+        await quota.settle(conn, reserved=self.reserved, stored=self.stored)
         await chore_later(conn, self.desk.tenant)
         return found
 

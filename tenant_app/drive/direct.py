@@ -4,8 +4,8 @@ No byte passes through here. Each call is allowed for one object, one method, on
 what arrived is asked of the gateway, never believed of the browser.
 """
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from uuid import UUID
 
@@ -13,27 +13,31 @@ import msgspec
 
 from kit.errors import Refusal, not_found
 from kit.ids import new_id
-from kit.s3 import Allowed, Bucket, Failure, Part
+from kit.s3 import Allowed, Bucket
 from tenant_app.accounts import Desk, chore_later
 from tenant_app.drive import changes, names, parts, promises, quota
 from tenant_app.drive.arriving import PEEK, Present, is_folder_there
 from tenant_app.drive.promises import DIRECT_SECONDS, LEASE_SECONDS, Promise
 from tenant_app.drive.reach import FOLDER, Place, must_add, reach
-from tenant_app.drive.store import Stored, explained
+from tenant_app.drive.store import explained
 from tenant_app.tenancy import Connection
 
-AT_ONCE = 16
-# Once the batch is larger than this, one listing costs less than asking for each object.
-FEW = 3
+MOST_PARTS = 32
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """A file that is to come: its name, bytes, the folders on the way to it, and its digest if it is of one part."""
+    """A file that is to come: its name, bytes, the folders on the way to it.
+
+    Whose digest is known may be sent at once: a file of one part (`digest`), or the first parts of one of several
+    (`digests`, which count where parts of `part_bytes` are what it is cut into).
+    """
 
     name: str
     size: int
     path: str = ""
     digest: str | None = None
+    digests: list[str] = []
+    part_bytes: int = 0
 
 
 async def promise(
@@ -107,8 +111,7 @@ class _Beginning:
         quota.must_be_small(self.desk.tenant, wanted.size)
         self.room.must_hold(wanted.size)
         part = parts.part_bytes(wanted.size)
-        single = parts.count(wanted.size, part) == 1
-        digests = parts.checked(wanted.digest) if single and wanted.digest is not None else None
+        digests = _digests(wanted, part)
         if wanted.path not in self.folders:
             self.folders[wanted.path] = await changes.folders_on(self.desk, self.top, wanted.path)
         place = self.folders[wanted.path]
@@ -127,6 +130,17 @@ class _Beginning:
             part_bytes=part,
             digests=digests,
         )
+
+
+def _digests(wanted: Wanted, part: int) -> bytes | None:
+    """What is known of the parts' digests before anything is sent; None where nothing is."""
+    count = parts.count(wanted.size, part)
+    several = wanted.digests if wanted.part_bytes == part else []
+    known = ([wanted.digest] if wanted.digest is not None else []) if count == 1 else several
+    if len(known) > min(count, MOST_PARTS):
+        raise Refusal("part_unknown", "This upload has {count} parts.", field="digests", count=count)
+    found = b"".join(parts.checked(digest) for digest in known)
+    return found.ljust(parts.LENGTH * count, b"\0") if found else None
 
 
 def allowed(bucket: Bucket, promise: Promise) -> Allowed | None:
@@ -151,11 +165,8 @@ async def mine(conn: Connection, viewer: UUID, upload_id: UUID, *, lock: bool = 
     return found
 
 
-async def note_digests(desk: Desk, upload_id: UUID, wishes: Sequence[PartWish], multipart: str | None) -> Promise:
-    """Write the digests down, once and for all: whatever is sent for a part must be what was said first.
-
-    `multipart` is the gateway's id if this request began one; another request may have been first.
-    """
+async def note_digests(desk: Desk, upload_id: UUID, wishes: Sequence[PartWish]) -> Promise:
+    """Write the digests down, once and for all: whatever is sent for a part must be what was said first."""
     known = await mine(desk.conn, desk.viewer.id, upload_id, lock=True)
     must_add(await reach(desk.conn, desk.viewer, known.folder_id))
     digests = known.digests or bytes(parts.LENGTH * known.count)
@@ -169,15 +180,34 @@ async def note_digests(desk: Desk, upload_id: UUID, wishes: Sequence[PartWish], 
                 "file_changed", "The file has changed since its upload began. Cancel it and begin again.", status=409
             )
         digests = parts.with_digest(wish.n, digest, digests)
-    changed = msgspec.structs.replace(known, digests=digests, multipart=known.multipart or multipart)
-    await promises.NOTE.run(
-        desk.conn,
-        of=known.id,
-        digests=digests,
-        multipart=changed.multipart,
-        lease=timedelta(seconds=DIRECT_SECONDS),
-    )
-    return changed
+    await promises.NOTE.run(desk.conn, of=known.id, digests=digests, lease=timedelta(seconds=DIRECT_SECONDS))
+    return msgspec.structs.replace(known, digests=digests)
+
+
+async def began(
+    bucket: Bucket, promise: Promise, connection: Callable[[], AbstractAsyncContextManager[Connection]]
+) -> Promise:
+    """The promise with its upload begun at the gateway, outside of any transaction. Another request may be first."""
+    if promise.count == 1 or promise.multipart is not None:
+        return promise
+    with explained():
+        multipart = await bucket.begin(promise.key)
+    async with connection() as conn:
+        if await promises.BEGAN.run(conn, of=promise.id, multipart=multipart):
+            return msgspec.structs.replace(promise, multipart=multipart)
+        first: Promise | None = await promises.KNOWN.one(conn, of=promise.id)
+    await bucket.abort(promise.key, multipart)
+    if first is None:
+        raise promises.given_up()
+    return msgspec.structs.replace(promise, multipart=first.multipart)
+
+
+def first_wishes(promise: Promise) -> list[PartWish]:
+    """The parts whose digests came with the beginning of a file of several."""
+    known = promise.digests if promise.count > 1 else None
+    numbers = range(1, 1 + min(MOST_PARTS, promise.count))
+    found = ((n, parts.digest_of(n, known or b"")) for n in numbers)
+    return [PartWish(n, digest.hex()) for n, digest in found if digest is not None]
 
 
 def allowed_parts(bucket: Bucket, promise: Promise, wishes: Sequence[PartWish]) -> list[Allowed]:
@@ -191,75 +221,6 @@ def allowed_parts(bucket: Bucket, promise: Promise, wishes: Sequence[PartWish]) 
         )
         for wish in wishes
     ]
-
-
-async def arrived_parts(bucket: Bucket, promise: Promise) -> list[tuple[Part, bytes | None]]:
-    """What the gateway has of an upload of several parts, with the digests noted for it."""
-    if promise.multipart is None:
-        return []
-    with explained():
-        found = await bucket.parts(promise.key, promise.multipart)
-    return [(part, parts.digest_of(part.n, promise.digests or b"")) for part in found]
-
-
-async def verified(bucket: Bucket, waiting: Sequence[Promise]) -> list[Stored | Refusal]:
-    """What the gateway has of each upload: whole, or why not."""
-    small = [promise for promise in waiting if promise.count == 1]
-    listed = await _listed(bucket, small) if len(small) > FEW else {}
-    limit = asyncio.Semaphore(AT_ONCE)
-
-    async def one(promise: Promise) -> Stored | Refusal:
-        async with limit:
-            try:
-                with explained():
-                    size = await _size(bucket, promise, listed)
-            except Refusal as refusal:
-                return refusal
-        if size != promise.size or promise.digests is None:
-            return incomplete()
-        several = promise.part if promise.count > 1 else None
-        return Stored(size, parts.whole(promise.digests), several)
-
-    return list(await asyncio.gather(*(one(promise) for promise in waiting)))
-
-
-async def _size(bucket: Bucket, promise: Promise, listed: dict[str, int]) -> int | None:
-    if promise.count > 1:
-        await _complete(bucket, promise)
-    elif promise.key in listed:
-        return listed[promise.key]
-    seen = await bucket.seen(promise.key)
-    return None if seen is None else seen.size
-
-
-async def _complete(bucket: Bucket, promise: Promise) -> None:
-    """Make one object of the parts, if all are there as they were said to be."""
-    if promise.multipart is None:
-        raise incomplete()
-    try:
-        found = await bucket.parts(promise.key, promise.multipart)
-    except Failure as failed:
-        # An earlier request got this far and no further, or one beside us was first.
-        if failed.status == 404 and await bucket.appears(promise.key):
-            return
-        raise
-    sizes = [parts.size_of(n, promise.size, promise.part) for n in range(1, promise.count + 1)]
-    if [(part.n, part.size) for part in found] != list(enumerate(sizes, 1)):
-        raise incomplete()
-    await bucket.complete(promise.key, promise.multipart, found)
-
-
-async def _listed(bucket: Bucket, waiting: Sequence[Promise]) -> dict[str, int]:
-    """Sizes by key. Ids made together lie together in the bucket: one page usually shows them all."""
-    ids = sorted(promise.blob_id for promise in waiting)
-    with explained():
-        before = str(UUID(int=ids[0].int - 1))
-        return {one.key: one.size async for one in bucket.listing(before, limit=2 * len(ids))}
-
-
-def incomplete() -> Refusal:
-    """Not all of it has arrived at the store."""
-    return Refusal("upload_incomplete", "Not all of this file has arrived. Send what is missing.", status=409)
 
 
 async def cancel(desk: Desk, upload_id: UUID) -> Promise:

@@ -32,12 +32,12 @@ def way_in(request: AnyRequest) -> WayIn:
         tenant=tenant(request),
         bucket=bucket_of(request),
         desk=partial(desk, request),
-        connection=partial(_connection, request),
+        connection=partial(bare, request),
     )
 
 
 @asynccontextmanager
-async def _connection(request: AnyRequest) -> AsyncIterator[Connection]:
+async def bare(request: AnyRequest) -> AsyncIterator[Connection]:
     """The tenant's transaction alone, without the record."""
     async with connection(request) as (_, conn):
         yield conn

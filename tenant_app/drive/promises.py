@@ -88,11 +88,14 @@ START = Q(
 )
 _mine = select(*_COLUMNS).where(upload.c.id == bindparam("of"), upload.c.created_by == bindparam("viewer"))
 MINE = Q(_mine, Promise)
+KNOWN = Q(select(*_COLUMNS).where(upload.c.id == bindparam("of")), Promise)
 LOCK = Q(_mine.with_for_update(), Promise)
-NOTE = Q(
+NOTE = Q(update(upload).where(upload.c.id == bindparam("of")).values(digests=bindparam("digests"), expires_at=_UNTIL))
+# Once: of requests side by side, one's upload at the gateway holds.
+BEGAN = Q(
     update(upload)
-    .where(upload.c.id == bindparam("of"))
-    .values(digests=bindparam("digests"), multipart=bindparam("multipart"), expires_at=_UNTIL)
+    .where(upload.c.id == bindparam("of"), upload.c.multipart.is_(None))
+    .values(multipart=bindparam("multipart"))
 )
 RENEW = Q(update(upload).where(upload.c.id == bindparam("of")).values(expires_at=_UNTIL))
 END = Q(delete(upload).where(upload.c.id == bindparam("of")).returning(*_COLUMNS), Promise)

@@ -1,5 +1,7 @@
 """Files between a browser and the store: what a page's script asks for before, between and after the bytes."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -7,21 +9,20 @@ import msgspec
 from litestar import delete, get, post
 from litestar.params import FromPath, JSONBody
 
-from kit.errors import Refusal
+from kit.errors import Refusal, Unavailable
 from kit.interface import locale_of, translator
-from kit.s3 import Allowed
+from kit.s3 import Allowed, Bucket
 from tenant_app.accounts import AnyRequest, Room, desk, require_session
-from tenant_app.drive import direct
+from tenant_app.drive import completing, direct
 from tenant_app.drive.arriving import Arrivals, Arrived
-from tenant_app.drive.direct import PartWish, Wanted
+from tenant_app.drive.direct import MOST_PARTS, PartWish, Wanted
+from tenant_app.drive.intake import bare
 from tenant_app.drive.opening import bucket_of
 from tenant_app.drive.promises import Promise
 from tenant_app.drive.reach import must_add, reach
-from tenant_app.drive.store import explained
 from tenant_app.interface import Role, spoken
 
 MOST_FILES = 100
-MOST_PARTS = 32
 LARGEST = 2_000_000
 
 
@@ -67,7 +68,7 @@ class Transfers(Room):
 
     @post("/drive/{where:uuid}/uploads", admits=Role.GUEST, status_code=201, request_max_body_size=LARGEST)
     async def begin(self, request: AnyRequest, where: FromPath[UUID], data: JSONBody[Beginning]) -> dict[str, Any]:
-        """Room for files, each on its own; a file of one part whose digest is known may be sent at once."""
+        """Room for files, each on its own; a file, or first parts, whose digest is known may be sent at once."""
         _count(data.files, MOST_FILES, "files")
         bucket = bucket_of(request)
         async with desk(request) as d:
@@ -75,10 +76,7 @@ class Transfers(Room):
             found = await direct.promise(d, place, data.files)
         return {
             "uploads": [
-                _told(request, one)
-                if isinstance(one, Refusal)
-                else {**_shown(one), "call": _call(direct.allowed(bucket, one))}
-                for one in found
+                _told(request, one) if isinstance(one, Refusal) else await _begun(request, bucket, one) for one in found
             ]
         }
 
@@ -88,24 +86,16 @@ class Transfers(Room):
         _count(data.parts, MOST_PARTS, "parts")
         bucket = bucket_of(request)
         async with desk(request) as d:
-            known = await direct.mine(d.conn, d.viewer.id, upload_id)
-        began = None
-        if known.count > 1 and known.multipart is None:
-            with explained():
-                began = await bucket.begin(known.key)
-        async with desk(request) as d:
-            noted = await direct.note_digests(d, upload_id, data.parts, began)
-        if began is not None and noted.multipart != began:
-            await bucket.abort(noted.key, began)
-        calls = direct.allowed_parts(bucket, noted, data.parts)
-        return {"parts": [{"n": wish.n, **(_call(one) or {})} for wish, one in zip(data.parts, calls, strict=True)]}
+            noted = await direct.note_digests(d, upload_id, data.parts)
+        known = await direct.began(bucket, noted, partial(bare, request))
+        return {"parts": _calls(bucket, known, data.parts)}
 
     @get("/drive/uploads/{upload_id:uuid}", admits=Role.GUEST)
     async def look(self, request: AnyRequest, upload_id: FromPath[UUID]) -> dict[str, Any]:
         """What has arrived of an upload, for whoever goes on with it after a reload."""
         async with desk(request) as d:
             known = await direct.mine(d.conn, d.viewer.id, upload_id)
-        there = await direct.arrived_parts(bucket_of(request), known)
+        there = await completing.arrived_parts(bucket_of(request), known)
         return {
             **_shown(known),
             "arrived": [{"n": part.n, "digest": digest.hex() if digest else None} for part, digest in there],
@@ -119,7 +109,9 @@ class Transfers(Room):
         async with desk(request) as d:
             known = {one: await _mine_or_why(d.conn, d.viewer.id, one) for one in ids}
         waiting = [one for one in known.values() if not isinstance(one, Refusal)]
-        found = dict(zip([one.id for one in waiting], await direct.verified(bucket_of(request), waiting), strict=True))
+        found = dict(
+            zip([one.id for one in waiting], await completing.verified(bucket_of(request), waiting), strict=True)
+        )
         ready = [(one, stored) for one in waiting if not isinstance(stored := found[one.id], Refusal)]
         outcome: dict[UUID, Arrived | Refusal] = {}
         if ready:
@@ -136,6 +128,25 @@ class Transfers(Room):
             ended = await direct.cancel(d, upload_id)
         if ended.multipart is not None:
             await bucket_of(request).abort(ended.key, ended.multipart)
+
+
+async def _begun(request: AnyRequest, bucket: Bucket, promise: Promise) -> dict[str, Any]:
+    """A promise that was made, with the calls for as much of it as has a digest."""
+    told = {**_shown(promise), "call": _call(direct.allowed(bucket, promise)), "calls": []}
+    wishes = direct.first_wishes(promise)
+    if not wishes:
+        return told
+    try:
+        known = await direct.began(bucket, promise, partial(bare, request))
+    except (Refusal, Unavailable):
+        # The room is promised all the same. Who asks for these parts by themselves is told why.
+        return told
+    return {**told, "calls": _calls(bucket, known, wishes)}
+
+
+def _calls(bucket: Bucket, promise: Promise, wishes: Sequence[PartWish]) -> list[dict[str, Any]]:
+    calls = direct.allowed_parts(bucket, promise, wishes)
+    return [{"n": wish.n, **(_call(one) or {})} for wish, one in zip(wishes, calls, strict=True)]
 
 
 async def _mine_or_why(conn: Any, viewer: UUID, upload_id: UUID) -> Promise | Refusal:

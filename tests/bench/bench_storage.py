@@ -13,7 +13,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +28,7 @@ from yarl import URL
 
 from control_plane.storage import AccessKey, BucketWish, CephObjectStore
 from kit.s3 import Signer
-from tests.drive.sending import Sender, digest, part
+from tests.drive.sending import PART, Sender, digest, part
 from tests.workspace.houses import House, running_house
 from tests.world.cells import prepared_cell
 from tests.world.ceph import RunningCeph, running_ceph
@@ -40,7 +40,9 @@ LARGE = os.urandom(64 * MIB)
 SMALL = [os.urandom(4096) for _ in range(1000)]
 BATCH = 50
 STREAMS = 8
-GROUP = 4
+# As the page's script has them: parts side by side, and as many as come with the first question.
+AT_ONCE = 4
+COUNT = len(LARGE) // PART
 DURABLE = {"fsync": "on", "full_page_writes": "on"}
 
 
@@ -187,24 +189,13 @@ def flush(path: Path) -> None:
 
 
 async def upload(sender: Sender, space: str, name: str) -> None:
-    """As the browser does it: by groups, the next of which is digested while this one is on its way."""
-    [begun] = sender.begin(space, (name, LARGE))
-    groups = [range(n, min(n + GROUP, begun["parts"] + 1)) for n in range(1, begun["parts"] + 1, GROUP)]
+    """As the browser does it: digests first, then one question for room and first parts, and one at the end."""
+    digests = await asyncio.gather(*(asyncio.to_thread(digest, part(LARGE, n)) for n in range(1, COUNT + 1)))
+    begun = await asyncio.to_thread(sender.begin_with, space, name, LARGE, digests)
     async with session() as http:
-        waiting = asyncio.to_thread(digests, groups[0])
-        for number, group in enumerate(groups):
-            wishes = await waiting
-            if number + 1 < len(groups):
-                waiting = asyncio.create_task(asyncio.to_thread(digests, groups[number + 1]))  # type: ignore[assignment]
-            calls = await asyncio.to_thread(sender.ask, f"uploads/{begun['id']}/parts", {"parts": wishes})
-            sending = zip(group, calls.json()["parts"], strict=True)
-            await together(GROUP, [put(http, call, part(LARGE, n)) for n, call in sending])
+        await together(AT_ONCE, [put(http, call, part(LARGE, call["n"])) for call in begun["calls"]])
     [file] = sender.complete(begun["id"])
     sender.last = file["id"]  # type: ignore[attr-defined]
-
-
-def digests(numbers: Iterable[int]) -> list[dict[str, Any]]:
-    return [{"n": n, "digest": digest(part(LARGE, n))} for n in numbers]
 
 
 async def download(sender: Sender) -> None:

@@ -43,7 +43,15 @@ class Sender:
             {"name": name, "size": len(body), "path": path, "digest": digest(body) if len(body) <= PART else None}
             for name, body in files
         ]
-        answer = self.ask(f"{where}/uploads", {"files": wanted})
+        return self.promised(where, *wanted)
+
+    def begin_with(self, where: str, name: str, body: bytes, digests: list[str]) -> dict[str, Any]:
+        """Room for a file of several parts, with the calls that send its first ones."""
+        wanted = {"name": name, "size": len(body), "part_bytes": PART, "digests": digests}
+        return self.promised(where, wanted)[0]
+
+    def promised(self, where: str, *wanted: dict[str, Any]) -> list[dict[str, Any]]:
+        answer = self.ask(f"{where}/uploads", {"files": list(wanted)})
         assert answer.status_code == 201, answer.text
         return list(answer.json()["uploads"])
 

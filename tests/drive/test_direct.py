@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from kit.s3 import Bucket, Failure
-from tests.drive.sending import PART, Sender, digest
+from tests.drive.sending import PART, Sender, digest, part
 from tests.workspace.houses import House, Person
 from tests.world import stores
 
@@ -85,6 +85,35 @@ def test_an_upload_goes_on_after_a_reload_where_it_stopped(sender: Sender) -> No
     later.send_parts(begun["id"], BIG, 1, 3)
     [file] = later.complete(begun["id"])
     assert later.person.get(f"/drive/{file['id']}/content").content == BIG
+
+
+def test_first_parts_may_be_sent_by_what_the_first_answer_allows(sender: Sender) -> None:
+    space, body = sender.person.space(), os.urandom(2 * PART + 9)
+    begun = sender.begin_with(space, "three parts.bin", body, [digest(part(body, n)) for n in (1, 2)])
+    assert (begun["call"], [call["n"] for call in begun["calls"]]) == (None, [1, 2])
+    for call in begun["calls"]:
+        assert sender.put(call, part(body, 3)).status_code in {400, 403}, "another body went through"
+        assert sender.put(call, part(body, call["n"])).status_code == 200
+    [ended] = sender.complete(begun["id"])
+    assert ended["error"]["code"] == "upload_incomplete"
+    wish = {"parts": [{"n": 1, "digest": digest(b"another file")}]}
+    assert sender.ask(f"uploads/{begun['id']}/parts", wish).json()["code"] == "file_changed"
+    sender.send_parts(begun["id"], body, 3)
+    [file] = sender.complete(begun["id"])
+    assert sender.person.get(f"/drive/{file['id']}/content").content == body
+    assert sender.person.house.unfinished(sender.person.record) == []
+
+
+def test_digests_of_parts_of_another_size_allow_nothing_yet_and_too_many_are_refused(sender: Sender) -> None:
+    space, wanted = sender.person.space(), {"name": "x.bin", "size": 2 * PART, "digests": [digest(b"first")]}
+    [begun] = sender.promised(space, {**wanted, "part_bytes": PART // 2})
+    assert begun["calls"] == []
+    # Nothing was noted: what is said now binds.
+    assert sender.allow(begun["id"], b"x" * 2 * PART, 1)
+    [refused] = sender.promised(space, {**wanted, "part_bytes": PART, "digests": [digest(b"first")] * 3})
+    assert refused["error"]["code"] == "part_unknown"
+    [malformed] = sender.promised(space, {**wanted, "part_bytes": PART, "digests": ["00"]})
+    assert malformed["error"]["code"] == "digest_malformed"
 
 
 def test_completing_twice_makes_one_file(sender: Sender) -> None:

@@ -45,8 +45,19 @@ def line(session: Any, *, upload: int = -1, offline: bool = False) -> None:
     session.send("Network.emulateNetworkConditions", limits)
 
 
+def leave_half_way(page: Any, big: Path) -> None:
+    """Load the page again once something has arrived at the store, while the rest cannot."""
+    arrived: list[str] = []
+    page.on("requestfinished", lambda one: arrived.append(one.url) if one.method == "PUT" else None)
+    with slowed(page, 8_000_000) as session:
+        choose(page, big)
+        until(page, lambda: bool(arrived))
+        line(session, upload=50_000)
+        page.reload()
+
+
 def until(page: Any, true: Callable[[], bool]) -> None:
-    for _ in range(150):
+    for _ in range(600):
         if true():
             return
         page.wait_for_timeout(100)
@@ -73,11 +84,35 @@ def test_no_byte_of_a_file_passes_through_the_workspace(house: House, browser: B
         sent[host] = sent.get(host, 0) + request.sizes()["requestBodySize"]
     [store] = [host for host in sent if host.startswith("parvis-files.")]
     assert sent[store] == len(BIG)
+    # Room and the calls for all five parts; and at the end, what arrived.
+    assert sorted(url.rpartition("/")[2] for url in asked_of(requests)) == ["completion", "uploads"]
     assert sum(count for host, count in sent.items() if host != store) < 10_000
     with page.expect_download() as saved:
         page.get_by_role("button", name="Actions on film.mp4").click()
         page.get_by_role("link", name="Download").click()
     assert sha256(Path(saved.value.path()).read_bytes()).digest() == sha256(BIG).digest()
+    assert browser.complaints == []
+
+
+def asked_of(requests: list[Any]) -> list[str]:
+    """What the script asked of the workspace about uploads."""
+    return [one.url for one in requests if "/drive/" in one.url and one.method == "POST"]
+
+
+def test_a_file_of_more_parts_than_come_at_once_arrives_whole(house: House, browser: Browser, tmp_path: Path) -> None:
+    owner = house.owner(house.workspace())
+    page = opened(browser, house, owner, owner.space())
+    long, body = tmp_path / "long.mp4", os.urandom(11 * 8 * 1024 * 1024 + 5)
+    long.write_bytes(body)
+    requests: list[Any] = []
+    page.on("requestfinished", lambda request: requests.append(request))  # noqa: PLW0108 - Playwright marks what it is given
+    choose(page, long)
+    page.get_by_text("All uploaded: 1").wait_for(timeout=120_000)
+    # Twelve parts: eight with the room, the others in one more question.
+    assert sorted(url.rpartition("/")[2] for url in asked_of(requests)) == ["completion", "parts", "uploads"]
+    assert len([one for one in requests if one.method == "PUT"]) == 12
+    [(file,)] = house.rows(owner.record, "select id::text from node where kind = 'f'")
+    assert sha256(owner.get(f"/drive/{file}/content").content).digest() == sha256(body).digest()
     assert browser.complaints == []
 
 
@@ -118,10 +153,7 @@ def test_after_a_reload_the_same_file_goes_on_where_it_stopped(house: House, bro
     space = owner.space()
     page = opened(browser, house, owner, space, lang="fr")
     page.on("dialog", lambda dialog: dialog.accept())
-    with slowed(page, 8_000_000):
-        choose(page, big)
-        until(page, lambda: page.locator("#uploads progress").evaluate("bar => bar.value") > 50)
-    page.reload()
+    leave_half_way(page, big)
     page.get_by_text("Choisissez de nouveau ce fichier pour continuer").wait_for()
     [key] = house.unfinished(owner.record)
     sent: list[str] = []
@@ -141,10 +173,7 @@ def test_a_file_that_changed_since_is_sent_anew(house: House, browser: Browser, 
     page = opened(browser, house, owner, space)
     page.on("dialog", lambda dialog: dialog.accept())
     stamp = big.stat().st_mtime_ns
-    with slowed(page, 8_000_000):
-        choose(page, big)
-        until(page, lambda: page.locator("#uploads progress").evaluate("bar => bar.value") > 50)
-    page.reload()
+    leave_half_way(page, big)
     other = bytes(reversed(BIG))
     big.write_bytes(other)
     # Same name, size and date: only its content tells.
@@ -161,10 +190,7 @@ def test_an_interrupted_upload_can_be_given_up(house: House, browser: Browser, b
     owner = house.owner(house.workspace())
     page = opened(browser, house, owner, owner.space())
     page.on("dialog", lambda dialog: dialog.accept())
-    with slowed(page, 8_000_000):
-        choose(page, big)
-        until(page, lambda: page.locator("#uploads progress").evaluate("bar => bar.value") > 30)
-    page.reload()
+    leave_half_way(page, big)
     page.get_by_text("Interrupted uploads").wait_for()
     page.get_by_role("button", name="Cancel the upload of film.mp4").click()
     until(page, lambda: not page.locator("#uploads").is_visible())

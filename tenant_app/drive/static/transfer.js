@@ -2,8 +2,12 @@
 // Every part carries its digest, which the store checks. What was lost is asked for anew and sent again.
 
 const AT_ONCE = 4;
-const FIRST_GROUP = 4;
+const PART = 8 * 1024 * 1024;
+const MOST_PARTS = 8192;
+const FIRST_GROUP = 8;
 const LARGEST_GROUP = 32;
+// A call is good for a minute from when it was signed.
+const STALE_MS = 45000;
 const QUICK_MS = 8000;
 const SLOW_MS = 30000;
 const STALLED_MS = 30000;
@@ -18,7 +22,11 @@ export class Broken extends Error {}
 export class Cancelled extends Error {}
 
 /** @typedef {{url: string, headers: Record<string, string>}} Call */
-/** @typedef {{id: string, size: number, part_bytes: number, parts: number, call?: Call | null}} Promised */
+/** @typedef {Call & {n: number}} PartCall */
+/** @typedef {{id: string, size: number, part_bytes: number, parts: number, call?: Call | null,
+ * calls?: PartCall[]}} Promised */
+/** @typedef {{n: number, digest: string}} Wish */
+/** @typedef {{wish: Wish, call: Call, asked: number}} Piece a part that may be sent, and since when */
 
 /** @param {AbortSignal} signal */
 function stopIfCancelled(signal) {
@@ -172,8 +180,10 @@ export class Large {
     this.sent = new Map();
     this.group = FIRST_GROUP;
     this.tell = () => progress([...this.sent.values()].reduce((sum, one) => sum + one, 0));
-    this.begin = { files: [{ name: file.name, size: file.size, path }] };
+    this.begin = { name: file.name, size: file.size, path };
     this.base = base;
+    /** @type {Piece[]} parts that may be sent at once */
+    this.ready = [];
   }
 
   async send() {
@@ -196,11 +206,22 @@ export class Large {
     }
   }
 
-  /** @returns {Promise<Promised>} */
+  /** Room for the file, and in the same answer the calls for its first parts. @returns {Promise<Promised>} */
   async first() {
-    const { uploads } = await this.ask("POST", `${this.base}/uploads`, this.begin);
-    if (uploads[0].error) throw new Refused(uploads[0].error.detail);
-    return uploads[0];
+    // A larger file is cut into larger parts: how large, the workspace says first.
+    const count = this.file.size > PART * MOST_PARTS ? 0 : Math.ceil(this.file.size / PART);
+    const wishes = await this.digests(PART, Array.from({ length: Math.min(count, FIRST_GROUP) }, (_, n) => n + 1));
+    const asked = performance.now();
+    const file = { ...this.begin, part_bytes: PART, digests: wishes.map((wish) => wish.digest) };
+    const [promised] = (await this.ask("POST", `${this.base}/uploads`, { files: [file] })).uploads;
+    if (promised.error) throw new Refused(promised.error.detail);
+    this.ready = this.pieces(wishes, promised.calls ?? [], asked);
+    return promised;
+  }
+
+  /** @param {Wish[]} wishes @param {PartCall[]} calls @param {number} asked @returns {Piece[]} */
+  pieces(wishes, calls, asked) {
+    return calls.map((call) => ({ wish: wishes[wishes.findIndex(({ n }) => n === call.n)], call, asked }));
   }
 
   /** What an earlier page sent of this very file. @returns {Promise<Promised | null>} */
@@ -232,49 +253,70 @@ export class Large {
     return this.file.slice((n - 1) * bytes, n * bytes);
   }
 
-  /** @param {Promised} promised */
+  /** Send what is not there yet, side by side. The next parts are digested and asked for while the last ones go.
+   * @param {Promised} promised */
   async parts(promised) {
-    const left = Array.from({ length: promised.parts }, (_, n) => n + 1).filter((n) => !this.sent.has(n));
-    let wishes = this.digests(promised, left.splice(0, this.group));
-    while ((await wishes).length) {
-      stopIfCancelled(this.signal);
-      const began = performance.now();
-      const now = await wishes;
-      // While these are on their way, the next ones are digested.
-      wishes = this.digests(promised, left.splice(0, this.group));
-      wishes.catch(() => {});
-      await this.some(promised, now);
-      const took = performance.now() - began;
-      if (took < QUICK_MS) this.group = Math.min(2 * this.group, LARGEST_GROUP);
-      else if (took > SLOW_MS) this.group = Math.max(2, this.group >> 1);
-    }
-  }
-
-  /** @param {Promised} promised @param {number[]} numbers */
-  digests(promised, numbers) {
-    return Promise.all(
-      numbers.map(async (n) => ({ n, digest: await digest(this.piece(n, promised.part_bytes)) })),
+    const queue = this.ready.splice(0);
+    const left = Array.from({ length: promised.parts }, (_, n) => n + 1).filter(
+      (n) => !this.sent.has(n) && !queue.some(({ wish }) => wish.n === n),
     );
-  }
-
-  /** One question for several parts, which then go side by side. @param {Promised} promised
-   * @param {{n: number, digest: string}[]} wishes */
-  async some(promised, wishes) {
-    const path = `/drive/uploads/${promised.id}/parts`;
-    const calls = (await patiently(() => this.ask("POST", path, { parts: wishes }), this.signal)).parts;
-    const queue = [...wishes.keys()];
+    let began = performance.now();
+    /** @type {Promise<void> | null} */
+    let coming = null;
+    const more = async () => {
+      queue.push(...(await this.allowed(promised, left.splice(0, this.group))));
+      coming = null;
+    };
+    const next = async () => {
+      if (!coming && left.length && queue.length < AT_ONCE) {
+        began = this.pace(began);
+        coming = more();
+        coming.catch(() => {});
+      }
+      while (!queue.length && coming) await coming;
+      return queue.shift();
+    };
     await sideBySide(async () => {
-      const at = queue.shift();
-      if (at === undefined) return false;
-      const { n } = wishes[at];
-      const allow = async (/** @type {boolean} */ fresh) =>
-        fresh ? (await this.ask("POST", path, { parts: [wishes[at]] })).parts[0] : calls[at];
-      const told = (/** @type {number} */ sent) => (this.sent.set(n, sent), this.tell());
-      await deliver(allow, this.piece(n, promised.part_bytes), told, this.signal);
-      return true;
+      stopIfCancelled(this.signal);
+      const piece = await next();
+      if (piece) await this.deliver(promised, piece);
+      return !!piece;
     });
   }
 
+  /** The next group is larger where the last one went quickly, smaller where it did not. @param {number} began */
+  pace(began) {
+    const now = performance.now();
+    if (this.sent.size && now - began < QUICK_MS) this.group = Math.min(2 * this.group, LARGEST_GROUP);
+    else if (now - began > SLOW_MS) this.group = Math.max(2, this.group >> 1);
+    return now;
+  }
+
+  /** @param {number} bytes @param {number[]} numbers */
+  digests(bytes, numbers) {
+    return Promise.all(numbers.map(async (n) => ({ n, digest: await digest(this.piece(n, bytes)) })));
+  }
+
+  /** One question for several parts. @param {Promised} promised @param {number[]} numbers */
+  async allowed(promised, numbers) {
+    const parts = await this.digests(promised.part_bytes, numbers);
+    stopIfCancelled(this.signal);
+    const asked = performance.now();
+    return this.pieces(parts, await patiently(() => this.calls(promised, parts), this.signal), asked);
+  }
+
+  /** @param {Promised} promised @param {Wish[]} parts @returns {Promise<PartCall[]>} */
+  async calls(promised, parts) {
+    return (await this.ask("POST", `/drive/uploads/${promised.id}/parts`, { parts })).parts;
+  }
+
+  /** @param {Promised} promised @param {Piece} piece */
+  async deliver(promised, { wish, call, asked }) {
+    const allow = async (/** @type {boolean} */ fresh) =>
+      fresh || performance.now() - asked > STALE_MS ? (await this.calls(promised, [wish]))[0] : call;
+    const told = (/** @type {number} */ sent) => (this.sent.set(wish.n, sent), this.tell());
+    await deliver(allow, this.piece(wish.n, promised.part_bytes), told, this.signal);
+  }
 }
 
 const PREFIX = "upload:";
