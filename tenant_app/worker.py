@@ -29,6 +29,8 @@ from tenant_app.scim import follow_up
 from tenant_app.tenancy import Directory, TenantPool
 
 PAUSE = 1.0
+# What is under way when it is told to stop has so many seconds.
+GRACE = 20.0
 MOST_TRIES = 12
 AT_ONCE = 8
 MOST = 10_000
@@ -189,20 +191,25 @@ async def run(settings: CellWorkerSettings, *, once: bool) -> None:
         if once:
             await worker.round(all_of_them=True)
             return
-        while not stop.is_set():
-            if await worker.round() < AT_ONCE:
-                await _wait(stop)
+        await _come_round(worker, stop)
     finally:
         await worker.stores.close()
         await directory.close()
 
 
-async def _wait(stop: asyncio.Event) -> None:
-    try:
-        async with asyncio.timeout(PAUSE):
-            await stop.wait()
-    except TimeoutError:
-        return
+async def _come_round(worker: Worker, stop: asyncio.Event) -> None:
+    """Round after round until told to stop; the one under way has GRACE seconds then, and what it held comes back."""
+    stopping = asyncio.create_task(stop.wait())
+    while not stop.is_set():
+        under_way = asyncio.create_task(worker.round())
+        await asyncio.wait([under_way, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if not under_way.done() and (await asyncio.wait([under_way], timeout=GRACE))[1]:
+            log.warning("a round was broken off")
+            under_way.cancel()
+            await asyncio.wait([under_way])
+            return
+        if under_way.result() < AT_ONCE:
+            await asyncio.wait([stopping], timeout=PAUSE)
 
 
 def main(arguments: list[str]) -> int:
