@@ -1,11 +1,9 @@
 """Sign-in and sign-out at a real provider that others wrote, by HTTP, through its pages."""
 
 import asyncio
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from urllib.parse import parse_qs, parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -24,6 +22,7 @@ from kit.openid import (
     finish_now,
 )
 from tests.openid.op import SECRET
+from tests.world.back_channel import back_channel
 from tests.world.openid import ALICE, BOB, OpenIDProvider, User, Visitor, client, openid_provider
 
 OWN = Fetcher(allow_private=True)
@@ -32,30 +31,10 @@ BACK = "https://acme.parvis.test/signed-out"
 SCOPES = ("openid", "email", "profile", "groups")
 
 
-class Posted(BaseHTTPRequestHandler):
-    """Where the provider tells of ended sessions."""
-
-    tokens: list[str]
-
-    def do_POST(self) -> None:
-        form = parse_qs(self.rfile.read(int(self.headers["content-length"])).decode())
-        self.tokens.append(form["logout_token"][0])
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None: ...
-
-
 @pytest.fixture(scope="module")
 def posted() -> Iterator[tuple[str, list[str]]]:
-    tokens: list[str] = []
-    server = HTTPServer(("127.0.0.1", 0), type("PostedHere", (Posted,), {"tokens": tokens}))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/logout", tokens
-    server.shutdown()
-    server.server_close()
-    thread.join(60)
+    with back_channel() as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")

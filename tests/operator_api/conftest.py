@@ -27,7 +27,7 @@ from kit.ids import new_id
 from kit.settings import ControlPlaneSettings
 from kit.vault import Vault
 from kit.web import Frame, exception_handlers
-from tests.world.house import House
+from tests.world.house import House, open_house
 
 NOWHERE = "postgresql://nobody:secret@127.0.0.1:9/nowhere_1"
 WAYS = {
@@ -156,6 +156,13 @@ def application(engine: Engine, settings: ControlPlaneSettings, buckets: Buckets
         openapi_config=None,
         logging_config=None,
     )
+
+
+@pytest.fixture(scope="module")
+def house(postgres: str, _template: str, vault: Vault) -> Iterator[House]:
+    """A control plane with a real cell and store, for `api_of`."""
+    with open_house(postgres, _template, vault) as opened:
+        yield opened
 
 
 @contextmanager

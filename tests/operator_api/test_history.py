@@ -11,19 +11,12 @@ from psycopg.types.json import Jsonb
 from control_plane.identity import Scope
 from kit.ids import least_id, new_id
 from kit.settings import ControlPlaneSettings
-from kit.vault import Vault
 from tests.identity.organisations import Setting
 from tests.operator_api.conftest import Api, api_of
-from tests.world.house import House, open_house
+from tests.world.house import House
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 CHECKS = [{"name": "audience", "ok": False, "seen": "https://other.example", "wanted": "https://ours.example"}]
-
-
-@pytest.fixture(scope="module")
-def house(postgres: str, _template: str, vault: Vault) -> Iterator[House]:
-    with open_house(postgres, _template, vault) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -9,18 +9,11 @@ import pytest
 
 from control_plane.identity import Scope
 from kit.settings import ControlPlaneSettings
-from kit.vault import Vault
 from tests.identity.connections import certificate, metadata
 from tests.identity.organisations import Setting
 from tests.operator_api.conftest import Api, api_of
-from tests.world.house import House, open_house
+from tests.world.house import House
 from tests.world.names import NameServer, name_server
-
-
-@pytest.fixture(scope="module")
-def house(postgres: str, _template: str, vault: Vault) -> Iterator[House]:
-    with open_house(postgres, _template, vault) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

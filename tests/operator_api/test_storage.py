@@ -14,18 +14,12 @@ from kit.db import transaction
 from kit.settings import ControlPlaneSettings
 from kit.vault import Vault
 from tests.operator_api.conftest import Api, api_of
-from tests.world.house import House, open_house
+from tests.world.house import House
 
 if TYPE_CHECKING:
     from tests.world.ceph import RunningCeph
 
 SECRET = "s" * 40
-
-
-@pytest.fixture(scope="module")
-def house(postgres: str, _template: str, vault: Vault) -> Iterator[House]:
-    with open_house(postgres, _template, vault) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,10 @@
 """Sessions that the staff's own OpenID Connect vouches for: asked again, over in time, ended there and here."""
 
 import re
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from html import unescape
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -33,6 +31,7 @@ from tests.portal.company import (
     way_back,
 )
 from tests.portal.pages import send, token_in
+from tests.world.back_channel import back_channel
 from tests.world.house import House
 from tests.world.openid import OpenIDProvider, User, Visitor
 from tests.world.staff_door import Door
@@ -42,20 +41,6 @@ TOM = User("tom@parvis.example")
 GONE = User("gone@parvis.example")
 PROMOTED = User("promoted@parvis.example", ("parvis-operators",))
 USERS = (EVA, TOM, GONE, PROMOTED)
-
-
-class Posted(BaseHTTPRequestHandler):
-    """Where the provider tells of ended sessions."""
-
-    tokens: list[str]
-
-    def do_POST(self) -> None:
-        form = parse_qs(self.rfile.read(int(self.headers["content-length"])).decode())
-        self.tokens.append(form["logout_token"][0])
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -69,17 +54,12 @@ class Doors:
 
 @pytest.fixture(scope="module")
 def doors(house: House, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
-    tokens: list[str] = []
-    server = HTTPServer(("127.0.0.1", 0), type("PostedHere", (Posted,), {"tokens": tokens}))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    heard = f"http://127.0.0.1:{server.server_address[1]}/logout"
     folder = tmp_path_factory.mktemp("sessions")
-    with open_doors(house, folder, USERS, [{}], backchannel_logout_uri=heard) as (provider, (usual,)):
+    with (
+        back_channel() as (heard, tokens),
+        open_doors(house, folder, USERS, [{}], backchannel_logout_uri=heard) as (provider, (usual,)),
+    ):
         yield Doors(usual, provider, tokens)
-    server.shutdown()
-    server.server_close()
-    thread.join(60)
 
 
 @pytest.fixture
