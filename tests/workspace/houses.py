@@ -241,12 +241,20 @@ class House:
 
     def wait_for(self, host: str, seconds: float = 90) -> None:
         deadline = time.monotonic() + seconds
-        with httpx.Client(transport=Loopback(), trust_env=False) as client:
+        with httpx.Client(transport=Loopback(), trust_env=False, timeout=60) as client:
             while time.monotonic() < deadline:
                 if client.get(f"http://{host}:{self.port}/sign-in").status_code != 404:
                     return
                 time.sleep(0.02)
         raise AssertionError(f"{host} is not served")
+
+    def processor_seconds(self) -> float:
+        """What the app has used of the processor: unlike time, it is the same on a busy machine."""
+        import psutil
+
+        parent = psutil.Process(self.process.pid)
+        times = [one.cpu_times() for one in [parent, *parent.children(recursive=True)]]
+        return sum(one.user + one.system for one in times)
 
     def memory(self) -> int:
         """Resident bytes of the app's workers."""
@@ -311,7 +319,7 @@ class House:
             if self.process.poll() is not None:
                 raise AssertionError((self.folder / "output").read_text())
             try:
-                if httpx.get(f"http://127.0.0.1:{self.port}/readyz", trust_env=False).status_code == 200:
+                if httpx.get(f"http://127.0.0.1:{self.port}/readyz", trust_env=False, timeout=60).status_code == 200:
                     return
             except httpx.TransportError:
                 pass
