@@ -17,6 +17,8 @@ from tests.saml.marks import Sealing, Style
 from tests.saml.said import DS, ENVELOPED, EXCLUSIVE, INCLUSIVE, P, Said
 
 MOST_MS = 50
+# What `pace` takes on the machine for which the goals were set.
+PACE_MS = 4
 DEEP = (
     '<xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform"><xsl:template match="/"><out>'
     '<xsl:call-template name="d"><xsl:with-param name="n" select="22"/></xsl:call-template></out></xsl:template>'
@@ -36,6 +38,17 @@ def spent(given: Given) -> float:
             checked(given)
         times.append((time.thread_time() - began) * 1000)
     return min(times)
+
+
+@pytest.fixture(scope="module")
+def slowness() -> float:
+    """How many times as long as where the goals were set this machine computes."""
+    times = []
+    for _ in range(9):
+        began = time.thread_time()
+        sum(n * n for n in range(100_000))
+        times.append((time.thread_time() - began) * 1000)
+    return min(times) / PACE_MS
 
 
 def _typed(name: str) -> Given:
@@ -114,20 +127,20 @@ COSTLY: dict[str, Callable[[], Given]] = {
 
 
 @pytest.mark.parametrize("name", COSTLY)
-def test_a_bomb_costs_less_than_50_ms(name: str) -> None:
-    assert spent(COSTLY[name]()) < MOST_MS
+def test_a_bomb_costs_less_than_50_ms(name: str, slowness: float) -> None:
+    assert spent(COSTLY[name]()) < MOST_MS * max(1, slowness)
 
 
-def test_a_good_response_costs_less_than_5_ms() -> None:
+def test_a_good_response_costs_less_than_5_ms(slowness: float) -> None:
     """The goal; `make bench ARGS=identity` sets it beside other libraries."""
     given = Given(encode(build(signed="both", sealing=Sealing())))
     assert checked(given).subject == "alice"
-    assert spent(given) < 5
+    assert spent(given) < 5 * max(1, slowness)
 
 
-def test_without_the_bounds_it_would_cost_much_more() -> None:
+def test_without_the_bounds_it_would_cost_much_more(slowness: float) -> None:
     """The control: what we refuse at sight is a bomb for those who canonicalise it."""
     root = etree.fromstring(base64.b64decode(_signed_spaces(2_000).encoded))
     began = time.thread_time()
     etree.tostring(root, method="c14n")
-    assert (time.thread_time() - began) * 1000 > 3 * MOST_MS
+    assert (time.thread_time() - began) * 1000 > 3 * MOST_MS * min(1, slowness)
