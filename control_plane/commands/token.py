@@ -25,14 +25,15 @@ def list_(context: Context) -> None:
         [
             one["prefix"],
             one["name"],
+            one["owner"] or "",
             len(one["scopes"]),
             moment(one["used_at"]),
-            "revoked" if one["revoked_at"] else moment(one["expires_at"]) or "never",
+            "revoked" if one["revoked_at"] else "stopped" if one["stopped"] else moment(one["expires_at"]) or "never",
             one["id"],
         ]
         for one in found["items"]
     ]
-    headers = ["Prefix", "Name", "Scopes", "Last used", "Ends", "ID"]
+    headers = ["Prefix", "Name", "Owner", "Scopes", "Last used", "Ends", "ID"]
     context.show(found, lambda console: table(console, headers, rows, empty="No token."))
 
 
@@ -74,6 +75,16 @@ def rotate(context: Context, token_id: str) -> None:
     """Make a token's successor; the old one goes on working for a while."""
     found = context.client().ask("POST", f"/tokens/{quoted(token_id)}/rotation").body
     context.show(found, lambda console: _new(console, found))
+
+
+@token.command("hand-over")
+@click.argument("token_id")
+@click.option("--to", "staff", required=True, help="E-mail of the operator who answers for it from now on.")
+@shared
+def hand_over(context: Context, token_id: str, staff: str) -> None:
+    """Let another operator answer for a token; one that stopped with its owner works again."""
+    found = context.client().ask("PUT", f"/tokens/{quoted(token_id)}/owner", body={"staff": staff}).body
+    context.show(found, lambda console: console.print(f"{found['owner']} answers for {found['name']}."))
 
 
 @token.command()

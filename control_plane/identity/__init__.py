@@ -123,6 +123,7 @@ from control_plane.identity.support import (
     support_accesses,
     supporter,
 )
+from control_plane.identity.token_owners import Owner, hand_over, owners, require_answered, tokens_of
 from control_plane.identity.tokens import (
     OVERLAP,
     Scope,
@@ -163,6 +164,7 @@ __all__ = [
     "Left",
     "NewConnection",
     "Opened",
+    "Owner",
     "Permission",
     "PolicyChange",
     "PolicyView",
@@ -219,6 +221,7 @@ __all__ = [
     "find_set_up_link",
     "find_staff",
     "forget_erased",
+    "hand_over",
     "has_second_factor",
     "heed_signatures",
     "history_page",
@@ -235,6 +238,7 @@ __all__ = [
     "obstacles",
     "offer_codes",
     "offered_secret",
+    "owners",
     "passkeys",
     "policy",
     "prove_password",
@@ -247,6 +251,7 @@ __all__ = [
     "remove_connection",
     "remove_domain",
     "remove_passkey",
+    "require_answered",
     "reset_staff",
     "revoke_scim_token",
     "revoke_session",
@@ -277,6 +282,7 @@ __all__ = [
     "take_flow",
     "token",
     "tokens",
+    "tokens_of",
     "traces",
     "use_next_key",
     "use_set_up_link",

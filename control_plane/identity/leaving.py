@@ -13,6 +13,7 @@ from control_plane.identity.organisation_models import SupportAccess
 from control_plane.identity.roles import Permission, Role, allows
 from control_plane.identity.staff import end_sessions, locked_staff
 from control_plane.identity.support import end_support
+from control_plane.identity.token_owners import tokens_of
 from kit.credentials import check_password, hash_password
 from kit.errors import Refusal
 
@@ -50,11 +51,13 @@ def reset_staff(session: Session, staff_id: UUID, password: str | None, *, actor
 
 
 def disable_staff(session: Session, staff_id: UUID, *, actor: Actor) -> Staff:
-    """Nobody signs in by this account any more, and what it has open ends now."""
+    """Nobody signs in by this account any more; what it has open ends now, and the tokens it answers for stop."""
     staff = locked_staff(session, staff_id)
     staff.disabled_at, staff.emergency = datetime.now(UTC), False
     end_all(session, staff_id, actor=actor)
-    audit.record(session, "staff.disabled", actor=actor, data={"staff_id": str(staff_id)})
+    stopped = [one.prefix for one in tokens_of(session, staff_id)]
+    data = {"staff_id": str(staff_id), **({"tokens_stopped": stopped} if stopped else {})}
+    audit.record(session, "staff.disabled", actor=actor, data=data)
     return staff
 
 

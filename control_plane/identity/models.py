@@ -83,7 +83,8 @@ class StaffCeremony(Base):
 class StaffLink(Base):
     """Who a member of staff is at the provider's own OpenID Connect: issuer and subject, never an e-mail alone.
 
-    `gives_role`: the provider has told their role once, so from then on nobody else does.
+    `gives_role`: the provider has told their role once, so from then on nobody else does. `refused_at`: it gives them
+    none any more, since then.
     """
 
     __tablename__ = "staff_link"
@@ -94,6 +95,7 @@ class StaffLink(Base):
     gives_role: Mapped[bool]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     used_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    refused_at: Mapped[datetime | None]
 
 
 class StaffFlow(Base):
@@ -123,7 +125,10 @@ class StaffAttempt(Base):
 
 
 class ApiToken(Base):
-    """A script's token: `prefix` is shown, only the hash of the secret is kept."""
+    """A script's token: `prefix` is shown, only the hash of the secret is kept.
+
+    `owner_id`: who answers for it, see `token_owners`; nobody for those of the installation.
+    """
 
     __tablename__ = "api_token"
 
@@ -134,6 +139,7 @@ class ApiToken(Base):
     scopes: Mapped[list[str]]
     networks: Mapped[list[str]]
     created_by: Mapped[str] = mapped_column(String(200))
+    owner_id: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime | None]
     used_at: Mapped[datetime | None]

@@ -163,7 +163,7 @@ def _arrived(session: Session, told: Told) -> Staff:
     if staff.disabled_at is not None:
         raise _disabled()
     _follow_role(session, link, staff, told)
-    link.used_at = datetime.now(UTC)
+    link.used_at, link.refused_at = datetime.now(UTC), None
     return staff
 
 
@@ -215,7 +215,8 @@ def _note_refusal(session: Session, told: Told, client: Client, refusal: Refusal
     link = session.get(StaffLink, (told.issuer, told.subject))
     staff = find_staff(session, told.email) if link is None and told.email else None
     staff_id = link.staff_id if link else staff.id if staff else None
-    if staff_id and refusal.code == ROLE_GONE:
+    if link and staff_id and refusal.code == ROLE_GONE:
+        link.refused_at = datetime.now(UTC)
         end_all(session, staff_id, actor=audit.SYSTEM)
     data = {"way": WAY, "ip": client.ip, "reason": refusal.code, "issuer": told.issuer, "subject": told.subject}
     audit.record(

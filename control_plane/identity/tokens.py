@@ -53,16 +53,17 @@ def issue_token(  # noqa: PLR0917 - what a token is, in the order of its form
     networks: Iterable[str],
     actor: Actor,
     *,
-    ceiling: Collection[str] | None = None,
+    asking: ApiToken | None = None,
 ) -> tuple[ApiToken, str]:
     """A new token and its plaintext `pv_<prefix>_<secret>`, which is never seen again.
 
-    `ceiling`: the scopes of the token that asks; a token cannot make one that may more than itself.
+    `asking`: the token that asks; it cannot make one that may more than itself, nor one that outlives its owner's word.
     """
     name = name.strip()
     wanted = sorted(set(scopes))
-    ranges = _check(name, wanted, expires_at, networks, ceiling)
+    ranges = _check(name, wanted, expires_at, networks, asking.scopes if asking else None)
     token, plaintext = _make(name, wanted, expires_at, ranges, actor)
+    token.owner_id = asking.owner_id if asking else UUID(actor.id) if actor.kind == "staff" and actor.id else None
     session.add(token)
     session.flush()
     audit.record(session, "token.issued", actor=actor, data=_facts(token))
@@ -198,7 +199,8 @@ def token(session: Session, token_id: UUID) -> ApiToken:
     return found
 
 
-def _locked(session: Session, token_id: UUID) -> ApiToken:
+def locked_token(session: Session, token_id: UUID) -> ApiToken:
+    """One token, held until the transaction's end."""
     found = session.get(ApiToken, token_id, with_for_update=True, populate_existing=True)
     if found is None:
         raise not_found("token")
@@ -212,7 +214,7 @@ def is_alive(found: ApiToken, now: datetime | None = None) -> bool:
 
 def revoke_token(session: Session, token_id: UUID, actor: Actor) -> ApiToken:
     """The token ends now. Doing it twice changes nothing."""
-    found = _locked(session, token_id)
+    found = locked_token(session, token_id)
     if found.revoked_at is None:
         found.revoked_at = datetime.now(UTC)
         audit.record(session, "token.revoked", actor=actor, data=_facts(found))
@@ -223,7 +225,7 @@ def rotate_token(
     session: Session, token_id: UUID, actor: Actor, *, overlap: timedelta = OVERLAP, expires_at: datetime | None = None
 ) -> tuple[ApiToken, str]:
     """A new token with the same rights; the old one works on for `overlap`, so that no script stands still."""
-    old = _locked(session, token_id)
+    old = locked_token(session, token_id)
     now = datetime.now(UTC)
     if not is_alive(old, now):
         raise Refusal("token_ended", "This token has ended: issue a new one.", status=409)
@@ -232,7 +234,7 @@ def rotate_token(
     if expires_at is None and old.expires_at is not None:
         expires_at = now + (old.expires_at - old.created_at)
     fresh, plaintext = _make(old.name, list(old.scopes), expires_at, list(old.networks), actor)
-    fresh.replaces_id = old.id
+    fresh.replaces_id, fresh.owner_id = old.id, old.owner_id
     old.expires_at = min(old.expires_at or now + overlap, now + overlap)
     session.add(fresh)
     session.flush()

@@ -202,6 +202,15 @@ class NewToken(Body, kw_only=True):
     ] = []
 
 
+class TokenOwner(Body, kw_only=True):
+    """Who answers for a token."""
+
+    staff: Annotated[
+        str,
+        Meta(min_length=3, max_length=254, description="E-mail of an operator.", examples=["ines@provider.example"]),
+    ]
+
+
 class KeyRotation(Body, kw_only=True):
     """Which key to change."""
 

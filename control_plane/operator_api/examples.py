@@ -97,6 +97,7 @@ EXAMPLES: dict[type[bodies.Body], dict[str, Any]] = {
         "read_only": True,
         "hours": 3,
     },
+    bodies.TokenOwner: {"staff": "ines@provider.example"},
     bodies.NewToken: {
         "name": "nightly import",
         "scopes": ["organisations:read", "organisations:write"],

@@ -46,7 +46,9 @@ class TokenWanted:
 
 def _authenticate(engine: Engine, plaintext: str, ip: str) -> ApiToken:
     with transaction(engine) as session:
-        return identity.authenticate_token(session, plaintext, ip)
+        found = identity.authenticate_token(session, plaintext, ip)
+        identity.require_answered(session, found)
+        return found
 
 
 @dataclass(frozen=True)

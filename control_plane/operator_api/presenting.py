@@ -1,7 +1,8 @@
 """Rows of the rooms as views."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from litestar import Response
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from control_plane import catalogue, organisations, provisioning
 from control_plane.audit import AuditEvent
-from control_plane.identity import ApiToken
+from control_plane.identity import ApiToken, Owner
 from control_plane.operator_api import schemas
 from control_plane.organisations import Hold, Organisation
 from control_plane.provisioning import Operation
@@ -54,9 +55,14 @@ def offer_view(offer: catalogue.OfferView) -> schemas.OfferView:
     return schemas.OfferView(**fields(offer, schemas.OfferView))
 
 
-def token_view(row: ApiToken) -> schemas.TokenView:
+def token_view(row: ApiToken, owners: Mapping[UUID, Owner]) -> schemas.TokenView:
     """A token, never its secret."""
-    return schemas.TokenView(**fields(row, schemas.TokenView))
+    owner = owners.get(row.owner_id) if row.owner_id else None
+    return schemas.TokenView(
+        owner=owner.email if owner else None,
+        stopped=owner is not None and not owner.answers,
+        **fields(row, schemas.TokenView, ("owner", "stopped")),
+    )
 
 
 def event_view(row: AuditEvent) -> schemas.EventView:

@@ -195,6 +195,8 @@ class TokenView(View, kw_only=True):
     scopes: list[Scope]
     networks: list[str]
     created_by: str
+    owner: Annotated[str | None, Meta(description="E-mail of the operator who answers for it; none if nobody.")]
+    stopped: Annotated[bool, Meta(description="Its owner is no operator any more: hand it over.")]
     created_at: datetime
     expires_at: datetime | None
     used_at: datetime | None

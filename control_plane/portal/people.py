@@ -12,7 +12,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 
 from control_plane import identity
-from control_plane.identity import Permission, Role
+from control_plane.identity import Permission, Role, Staff
 from control_plane.portal.desk import Desk, go, requires
 from control_plane.portal.once import show_once, shown_once
 from control_plane.portal.sign_in import issuer_of, passwords_taken
@@ -25,7 +25,7 @@ OPERATORS = [requires(Permission.STAFF)]
 KEPT = "portal-password"
 
 
-def _list(desk: Desk, *, form: Form | None = None) -> Response[str]:
+def _list(desk: Desk, *, form: Form | None = None, leaving: Staff | None = None) -> Response[str]:
     shown = shown_once(desk, KEPT)
     members = identity.staff_members(desk.session)
     passwords = passwords_taken(desk.request)
@@ -33,7 +33,9 @@ def _list(desk: Desk, *, form: Form | None = None) -> Response[str]:
     equipped = identity.has_second_factor if passwords else identity.passkeys
     return desk.show(
         "portal/people.html",
-        status=422 if form else 200,
+        status=422 if form else 409 if leaving else 200,
+        leaving=leaving,
+        stopping=identity.tokens_of(desk.session, leaving.id) if leaving else [],
         members=members,
         equipped={one.id: bool(equipped(desk.session, one)) for one in members},
         passwords=passwords,
@@ -98,9 +100,17 @@ def reset_staff(desk: NamedDependency[Desk], staff_id: FromPath[UUID]) -> Redire
 
 
 @post("/staff/{staff_id:uuid}/disable", guards=OPERATORS, sync_to_thread=True)
-def disable_staff(desk: NamedDependency[Desk], staff_id: FromPath[UUID]) -> Redirect:
-    """Out, now."""
+def disable_staff(
+    desk: NamedDependency[Desk], entries: NamedDependency[Entries], staff_id: FromPath[UUID]
+) -> Response[Any]:
+    """Out, now. Whoever answers for tokens stops them: first they are shown, for those that must go on."""
     _not_oneself(desk, staff_id)
+    found = identity.tokens_of(desk.session, staff_id)
+    if found and entries.text("tokens") not in {"stop", "mine"}:
+        return _list(desk, leaving=next(one for one in identity.staff_members(desk.session) if one.id == staff_id))
+    if entries.text("tokens") == "mine":
+        for one in found:
+            identity.hand_over(desk.session, one.id, desk.staff.email, actor=desk.actor)
     identity.disable_staff(desk.session, staff_id, actor=desk.actor)
     return go("/staff", "disabled")
 

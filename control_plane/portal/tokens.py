@@ -27,6 +27,7 @@ def _list(desk: Desk, *, shown: str | None = None, form: Form | None = None, sta
         status=status,
         tokens=identity.tokens(desk.session),
         is_alive=identity.is_alive,
+        owners=identity.owners(desk.session),
         shown=shown,
         form=form or Form(),
         scopes=list(Scope),
@@ -72,4 +73,11 @@ def revoke_token(desk: NamedDependency[Desk], token_id: FromPath[UUID]) -> Redir
     return go("/tokens", "revoked")
 
 
-handlers = [list_tokens, issue_token, rotate_token, revoke_token]
+@post("/tokens/{token_id:uuid}/owner", guards=OPERATORS, sync_to_thread=True)
+def take_token_over(desk: NamedDependency[Desk], token_id: FromPath[UUID]) -> Redirect:
+    """Whoever asks answers for it from now on."""
+    identity.hand_over(desk.session, token_id, desk.staff.email, actor=desk.actor)
+    return go("/tokens", "token-taken-over")
+
+
+handlers = [list_tokens, issue_token, rotate_token, revoke_token, take_token_over]

@@ -81,6 +81,7 @@ API = {
     "GET /api/v1/tokens": "tokens:read",
     "POST /api/v1/tokens": "tokens:write",
     "DELETE /api/v1/tokens/{token_id}": "tokens:write",
+    "PUT /api/v1/tokens/{token_id}/owner": "tokens:write",
     "POST /api/v1/tokens/{token_id}/rotation": "tokens:write",
 }
 
@@ -175,6 +176,7 @@ PORTAL = {
     "MOUNT /static": "public",
     "GET /tokens": "tokens",
     "POST /tokens": "tokens",
+    "POST /tokens/{token_id}/owner": "tokens",
     "POST /tokens/{token_id}/revoke": "tokens",
     "POST /tokens/{token_id}/rotate": "tokens",
 }

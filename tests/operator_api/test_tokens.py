@@ -5,9 +5,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
+from control_plane import identity
+from control_plane.audit import SYSTEM
 from control_plane.identity import Scope
 from control_plane.operator_api import Buckets
 from control_plane.operator_api.limits import too_many
+from kit.db import transaction
+from kit.vault import Vault
 from tests.operator_api.conftest import Api, Opened
 
 
@@ -121,6 +125,34 @@ def test_no_token_makes_one_that_may_more_than_itself(api: Api) -> None:
     # Rotating a stronger token would hand out its successor's secret.
     stolen = small.ask("POST", f"/tokens/{api.token.id}/rotation")
     assert (stolen.status_code, stolen.json()["code"]) == (403, "scope_beyond")
+
+
+def test_a_token_is_handed_over_and_stops_with_whoever_answers_for_it(api: Api, vault: Vault) -> None:
+    with transaction(api.engine) as session:
+        marc, ines = (
+            identity.create_staff(session, vault, f"{name}-owner@parvis.example", name, "operator", None)
+            for name in ("marc", "ines")
+        )
+    small = api.issue(Scope.TOKENS_READ)
+    path = f"/tokens/{small.token.id}/owner"
+
+    def shown() -> tuple[str | None, bool]:
+        [one] = [one for one in api.get("/tokens").json()["items"] if one["id"] == str(small.token.id)]
+        return one["owner"], one["stopped"]
+
+    assert shown() == (None, False)
+    handed = api.ask("PUT", path, {"staff": marc.email})
+    assert (handed.status_code, handed.json()["owner"]) == (200, marc.email)
+    assert small.get("/tokens").status_code == 200
+    with transaction(api.engine) as session:
+        identity.disable_staff(session, marc.id, actor=SYSTEM)
+    stopped = small.get("/tokens")
+    assert (stopped.status_code, stopped.json()["code"]) == (401, "token_owner_gone")
+    assert shown() == (marc.email, True)
+    refused = api.ask("PUT", path, {"staff": marc.email})
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "staff")
+    assert api.ask("PUT", path, {"staff": ines.email}).status_code == 200
+    assert (small.get("/tokens").status_code, shown()) == (200, (ines.email, False))
 
 
 def test_each_answer_tells_what_is_left_and_an_empty_bucket_is_429(open_api: Opened) -> None:
