@@ -6,10 +6,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import psycopg
@@ -23,6 +24,7 @@ from tests.contract.schemas import FIRST, Shape, build, first_release, halves, s
 from tests.contract.traffic import Traffic, traffic
 from tests.world.cells import Cell, fresh_database, run
 from tests.world.servers import postgres_server
+from tests.world.waiting import eventually
 
 NEWEST = compiled().version
 
@@ -141,18 +143,17 @@ def test_a_server_that_is_killed_in_the_midst_comes_back_with_every_slot_whole(t
 
 
 @contextmanager
-def held(cell: Cell, table: str, seconds: float) -> Iterator[None]:
-    """Somebody reads a table, and keeps his transaction open for so long."""
+def held(cell: Cell, table: str) -> Iterator[Callable[[], None]]:
+    """Somebody reads a table, and keeps his transaction open until the block ends or he is told to let go."""
+    with psycopg.connect(cell.admin_url) as connection:
+        connection.execute(f"select count(*) from {table}".encode())
+        yield connection.rollback
 
-    def hold() -> None:
-        with psycopg.connect(cell.admin_url) as connection:
-            connection.execute(f"select count(*) from {table}".encode())
-            time.sleep(seconds)
 
-    with ThreadPoolExecutor(1) as threads:
-        threads.submit(hold)
-        time.sleep(0.2)
-        yield
+def waits(cell: Cell, upgrade: "Future[Any]") -> bool:
+    """Whether the upgrade has come to where it waits for a lock; it may have given that up already."""
+    here = "(select oid from pg_database where datname = current_database())"
+    return upgrade.done() or bool(cell.sql(f"select pid from pg_locks where not granted and database = {here}"))
 
 
 def read(cell: Cell, table: str) -> None:
@@ -163,15 +164,17 @@ def read(cell: Cell, table: str) -> None:
 
 def read_after(cell: Cell, record: TenantRecord, lock_seconds: float | None) -> None:
     """Read after an upgrade that waits for another reader."""
-    with held(cell, f"{record.slot}.version", 4), ThreadPoolExecutor(2) as threads:
+    with ThreadPoolExecutor(3) as threads, held(cell, f"{record.slot}.version") as let_go:
         upgrading = Upgrading(cell.admin_url, cell.database.names, compiled(), lock_seconds or 1e4)
         upgrade = threads.submit(upgrading.round, None, None)
-        time.sleep(0.2)
+        eventually(lambda: waits(cell, upgrade))
         # `upload` is altered before `version`: its lock is held while the other is waited for.
         readers = threads.map(lambda name: read(cell, f"{record.slot}.{name}"), ["upload", "version"])
         try:
             list(readers)
         finally:
+            if lock_seconds is None:
+                let_go()
             locked = upgrade.result().locked
         assert locked == (1 if lock_seconds else 0)
 
@@ -191,14 +194,15 @@ def test_without_a_limit_he_waits_as_long_as_the_other_reads(cell: Cell) -> None
         read_after(cell, cell.tenant(), lock_seconds=None)
 
 
-def work_crosswise(cell: Cell, lock_seconds: float) -> int:
-    """Somebody has read `version` and now reads `upload`; an upgrade holds the one and wants the other."""
+def work_crosswise(cell: Cell, lock_seconds: float, after: float = 0) -> int:
+    """Somebody has read `version` and after a while reads `upload`; an upgrade holds that and wants the other."""
     record = cell.tenant()
     upgrading = Upgrading(cell.admin_url, cell.database.names, compiled(), lock_seconds)
     with psycopg.connect(cell.admin_url) as reader, ThreadPoolExecutor(1) as threads:
         reader.execute(f"select count(*) from {record.slot}.version".encode())
         upgrade = threads.submit(upgrading.round, None, None)
-        time.sleep(0.3)
+        eventually(lambda: waits(cell, upgrade))
+        time.sleep(after)
         reader.execute(f"select count(*) from {record.slot}.upload".encode())
         return upgrade.result().locked
 
@@ -213,7 +217,8 @@ def test_an_upgrade_with_more_patience_than_postgresql_ends_the_person_s_work(ce
     """The control of the test above."""
     build(first_release(cell), 1)
     with pytest.raises(psycopg.errors.DeadlockDetected):
-        work_crosswise(cell, 10)
+        # After the upgrade has looked for a deadlock, which it does once: then it is the person who finds it.
+        work_crosswise(cell, 60, after=2)
 
 
 def test_an_upgrader_that_freezes_gives_the_slot_back_within_two_seconds(cell: Cell) -> None:

@@ -145,8 +145,14 @@ def test_nothing_stays_of_a_block_that_failed_or_was_cancelled(cell: Cell) -> No
     async def work(pool: TenantPool) -> None:
         with pytest.raises(LookupError):
             await write(pool, fail)
-        task = asyncio.create_task(write(pool, lambda: asyncio.sleep(60)))
-        await asyncio.sleep(0.2)
+        begun = asyncio.Event()
+
+        async def stay() -> None:
+            begun.set()
+            await asyncio.sleep(600)
+
+        task = asyncio.create_task(write(pool, stay))
+        await begun.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
