@@ -64,6 +64,9 @@ bluestore_block_size = {size}
 bluestore_fsck_on_mkfs = false
 # Newer versions measure a disk for seconds before it serves.
 osd_mclock_skip_benchmark = true
+# A disk that stood still for longer than its lease (this times 20 s; 16 s by default) lets requests wait until another
+# disk answers for it, and here is no other: they would hang for ever. Nobody else can have written; so it is a day.
+osd_pool_default_read_lease_ratio = 4320
 # Gateways tell one another what changes and wait for all that listen: also, with the usual half minute, for a dead one.
 osd_client_watch_timeout = 8
 

@@ -21,7 +21,7 @@ from control_plane.embedded.ceph import Ceph
 from control_plane.embedded.errors import EmbeddedError
 from kit.s3.signing import Signer
 from kit.vault import Vault
-from tests.world.ceph import DISK, GATEWAY, MONITOR, SECOND_GATEWAY, RunningCeph, running_ceph
+from tests.world.ceph import DISK, GATEWAY, MONITOR, SECOND_GATEWAY, RunningCeph, running_ceph, wait_until
 
 KILLED = [MONITOR, DISK, GATEWAY, SECOND_GATEWAY]
 
@@ -109,6 +109,38 @@ def test_a_frozen_disk_answers_nothing_until_it_is_thawed(own: RunningCeph) -> N
     with own.frozen(DISK), pytest.raises(httpx.TimeoutException):
         httpx.put(url, headers=signed, trust_env=False, timeout=1)
     assert stores(own)
+
+
+@pytest.mark.timeout(600)
+def test_a_lone_disk_that_stood_still_for_long_serves_again_whoever_waited(own: RunningCeph) -> None:
+    assert stores(own)
+    ended = threading.Event()
+
+    def keep_asking(number: int) -> None:
+        while not ended.is_set():
+            with suppress(httpx.HTTPError):
+                call(own, "PUT", f"/probe/{number}", b"x" * 200_000, number=number % 2)
+
+    asking = [threading.Thread(target=keep_asking, args=(number,)) for number in range(6)]
+    for thread in asking:
+        thread.start()
+    try:
+        with own.frozen(DISK):
+            # Longer than the lease that a disk has by default, with requests under way all the time.
+            time.sleep(30)
+        wait_until(lambda: answers(own), 300)
+        own.restart(DISK)
+        wait_until(lambda: answers(own), 300)
+    finally:
+        ended.set()
+        for thread in asking:
+            thread.join(120)
+
+
+def answers(running: RunningCeph) -> bool:
+    with suppress(httpx.HTTPError):
+        return stores(running)
+    return False
 
 
 def test_a_stop_leaves_no_process_and_keeps_the_data(world_folder: Path) -> None:
