@@ -6,6 +6,7 @@ And about who else would come in: the provider's support, which asks its adminis
 from datetime import datetime
 from typing import Any
 
+from kit.domains import domain_in_words
 from kit.interface import translator
 from kit.interface.formats import date
 from kit.settings import ControlPlaneSettings
@@ -21,11 +22,11 @@ def domain_failing(settings: ControlPlaneSettings, locale: str, facts: dict[str,
     """The record is not to be seen any more; there is time to put it back."""
     _ = translator(locale)
     return (
-        _("The proof of {domain} is gone").format(domain=facts["domain"]),
+        _("The proof of {domain} is gone").format(domain=domain_in_words(facts["domain"])),
         [
             _("Hello {person},").format(person=facts["name"]),
             _("The DNS record that proves that {domain} belongs to “{name}” is not there any more.").format(
-                domain=facts["domain"], name=facts["organisation"]
+                domain=domain_in_words(facts["domain"]), name=facts["organisation"]
             ),
             _("Until {day} nothing changes. After that, nobody new of this domain gets in by your directory.").format(
                 day=_day(facts["until"], locale)
@@ -42,11 +43,11 @@ def domain_lost(settings: ControlPlaneSettings, locale: str, facts: dict[str, An
     """The proof has been away for too long."""
     _ = translator(locale)
     return (
-        _("{domain} is not proven any more").format(domain=facts["domain"]),
+        _("{domain} is not proven any more").format(domain=domain_in_words(facts["domain"])),
         [
             _("Hello {person},").format(person=facts["name"]),
             _("The DNS record of {domain} has been missing for a week: it does not count as yours any more.").format(
-                domain=facts["domain"]
+                domain=domain_in_words(facts["domain"])
             ),
             _(
                 "Who is a member stays one. To prove it again, set this TXT record: {record} with the value {value}"

@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date, format_datetime, format_time
 from babel.numbers import format_decimal
 
+from kit.domains import domain_in_words
+
 UNITS = {"fr": ("o", "Ko", "Mo", "Go", "To", "Po"), "en": ("B", "KB", "MB", "GB", "TB", "PB")}
 WIDE = "\u00a0"
 ZONE = "Europe/Paris"
@@ -105,5 +107,6 @@ def filters(locale: str) -> dict[str, Callable[..., Any]]:
         "euros": lambda cents: euros(cents, locale),
         "date": lambda moment, form="date", zone=ZONE: date(moment, locale, form, zone),
         "ago": lambda moment: ago(moment, locale),
+        "domain": domain_in_words,
         "duration": lambda milliseconds: seconds(milliseconds, locale),
     }

@@ -287,6 +287,21 @@ def test_every_page_is_there_in_both_languages(door: ConsoleDoor, furnished: Fur
                 assert f'<html lang="{locale}">' in answer.text, path
 
 
+def test_a_domain_in_another_script_is_shown_in_it_with_what_dns_knows(door: ConsoleDoor, house: House) -> None:
+    organisation = house.live()
+    dns = f"xn--mairie-vry-h7a.{organisation.hex[-8:]}.example"
+    both = f"mairie-évry.{organisation.hex[-8:]}.example ({dns})"
+    proven(door, organisation, dns)
+    with door.client(organisation, door.person(organisation)) as client:
+        made = send(client, "/sign-in", vendor="okta", kind="saml").headers["location"].partition("?")[0]
+        assert f">{both}</h2>" in client.get("/console/domains").text
+        assert both in client.get("/console/sign-in").text
+        people = client.get(f"{made}/people").text
+        assert both in people
+        # The form sends what DNS knows.
+        assert f'value="{dns}" checked' in people
+
+
 def test_proven_domains_are_offered_to_a_connection(door: ConsoleDoor, house: House) -> None:
     organisation = house.live()
     proven(door, organisation, "offerte.example")

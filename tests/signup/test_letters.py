@@ -102,6 +102,12 @@ def test_each_mail_has_text_and_html_of_the_same_words(
         assert f'href="{words.action[1]}"' in drawn.html
 
 
+@pytest.mark.parametrize("kind", ["domain_failing", "domain_lost"])
+def test_a_mail_names_a_domain_in_its_own_script_with_what_dns_knows(settings: ControlPlaneSettings, kind: str) -> None:
+    subject = KINDS[kind](settings, "en", PAYLOAD | {"domain": "xn--bcher-kva.example"})[0]
+    assert "bücher.example (xn--bcher-kva.example)" in subject
+
+
 def test_the_words_of_both_languages_differ(engine: Engine, settings: ControlPlaneSettings) -> None:
     def subject(locale: str) -> str:
         with transaction(engine) as session:
