@@ -84,7 +84,7 @@ peers: $(DEVELOPMENT)
 # Each worker has servers and a product of its own; WORKERS=0 runs all in one process, for a debugger.
 WORKERS ?= 2
 test: $(DEVELOPMENT) assets ceph peers
-	@$(PY) -m pytest -m "not soak" -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(PY) -m pytest -m "not soak" -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(DEVELOPMENT) assets
 	$(VENV)/bin/ruff check

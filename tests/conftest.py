@@ -29,7 +29,14 @@ from tests.world.servers import (
 )
 
 TEMPLATE = "parvis_template"
+# Folders whose files take longest: a long file that came last would let the other worker wait for its end.
+LONG = ("journeys", "mirror", "embedded", "drive", "storage", "faults", "scim", "contract", "provisioning", "worker")
 _numbers = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    ranks = {folder: rank for rank, folder in enumerate(LONG)}
+    items.sort(key=lambda item: ranks.get(item.path.parent.name, len(LONG)))
 
 
 @pytest.fixture(autouse=True)
