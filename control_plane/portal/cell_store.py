@@ -20,10 +20,11 @@ ALWAYS = ("endpoint", "admin_key_id")
 
 
 def _cell(desk: Desk, name: str) -> CellView:
-    """A cell with a Ceph; others have no such page."""
-    found = [one for one in placement.cells(desk.session) if one.name == name and one.store.get("kind") == "ceph"]
+    """A cell with a Ceph; others are told that they have nothing to change here."""
+    found = [one for one in placement.cells(desk.session) if one.name == name]
     if not found:
         raise not_found("cell")
+    provisioning.require_ceph(found[0].store)
     return found[0]
 
 

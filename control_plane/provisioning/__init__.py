@@ -1,6 +1,6 @@
 """Making what is wanted true: desired state, the ledger of steps, the loop, the outbox."""
 
-from control_plane.provisioning.cell_stores import change_store, end_admin_keys, rotate_admin_key
+from control_plane.provisioning.cell_stores import change_store, end_admin_keys, require_ceph, rotate_admin_key
 from control_plane.provisioning.ledger import due, seconds_to_next
 from control_plane.provisioning.leftovers import note_orphans, remove_orphan, sightings
 from control_plane.provisioning.loop import Loop
@@ -95,6 +95,7 @@ __all__ = [
     "recheck",
     "remove_orphan",
     "republish",
+    "require_ceph",
     "resend",
     "retry",
     "roll_back",

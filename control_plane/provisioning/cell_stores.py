@@ -52,10 +52,15 @@ def change_store(session: Session, name: str, changes: dict[str, Any], actor: Ac
 
 def _ceph(session: Session, name: str) -> dict[str, Any]:
     store = placement.store_to_change(session, name)
+    require_ceph(store)
+    return store
+
+
+def require_ceph(store: dict[str, Any]) -> None:
+    """Refuse what is done to a Ceph only."""
     if store.get("kind") != "ceph":
         message = "Only a Ceph has an administrator's key, and addresses that can change."
         raise Refusal("store_not_ceph", message, status=409)
-    return store
 
 
 def _plain(changes: dict[str, Any]) -> dict[str, Any]:

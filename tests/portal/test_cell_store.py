@@ -138,11 +138,14 @@ def test_only_operators_have_the_page(door: Door, house: House) -> None:
 
 
 @pytest.mark.usefixtures("admin")
-def test_a_store_of_files_has_no_such_page(client: httpx.Client, house: House) -> None:
+def test_a_store_of_files_says_that_nothing_is_to_be_changed(client: httpx.Client, house: House) -> None:
     with transaction(house.engine) as session:
         placement.add_cell(session, "files", "fr-par", [], {"kind": "files", "root": "/nowhere"}, SYSTEM)
-    assert client.get("/cells/files/store").status_code == 404
-    assert send(client, "/cells/files/store/key").status_code == 404
+    answer = client.get("/cells/files/store")
+    assert answer.status_code == 409
+    assert "Only a Ceph has an administrator" in answer.text
+    assert send(client, "/cells/files/store/key").status_code == 409
+    assert client.get("/cells/nowhere/store").status_code == 404
     assert "/cells/files/store" not in client.get("/cells/files").text
 
 
