@@ -19,13 +19,18 @@ SETTINGS = ("endpoint", "public_endpoint", "admin_key_id", "ca_file")
 ALWAYS = ("endpoint", "admin_key_id")
 
 
-def _cell(desk: Desk, name: str) -> CellView:
-    """A cell with a Ceph; others are told that they have nothing to change here."""
+def _known(desk: Desk, name: str) -> CellView:
     found = [one for one in placement.cells(desk.session) if one.name == name]
     if not found:
         raise not_found("cell")
-    provisioning.require_ceph(found[0].store)
     return found[0]
+
+
+def _cell(desk: Desk, name: str) -> CellView:
+    """A cell with a Ceph, to be changed."""
+    cell = _known(desk, name)
+    provisioning.require_ceph(cell.store)
+    return cell
 
 
 def _page(desk: Desk, cell: CellView, values: dict[str, str], errors: dict[str, str]) -> Response[str]:
@@ -41,9 +46,10 @@ def _page(desk: Desk, cell: CellView, values: dict[str, str], errors: dict[str, 
 
 
 @get("/cells/{name:str}/store", guards=KEEPERS, sync_to_thread=True)
-def show_store(desk: NamedDependency[Desk], name: FromPath[str]) -> Response[str]:
-    """Its addresses and its key's id, to be changed; never a secret."""
-    return _page(desk, _cell(desk, name), {}, {})
+def show_store(desk: NamedDependency[Desk], name: FromPath[str]) -> Response[Any]:
+    """Its addresses and its key's id, to be changed; never a secret. Of files there is nothing to change."""
+    cell = _known(desk, name)
+    return _page(desk, cell, {}, {}) if cell.store.get("kind") == "ceph" else go(f"/cells/{name}")
 
 
 @post("/cells/{name:str}/store", guards=KEEPERS, sync_to_thread=True)

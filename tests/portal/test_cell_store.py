@@ -138,13 +138,14 @@ def test_only_operators_have_the_page(door: Door, house: House) -> None:
 
 
 @pytest.mark.usefixtures("admin")
-def test_a_store_of_files_says_that_nothing_is_to_be_changed(client: httpx.Client, house: House) -> None:
+def test_a_store_of_files_leads_back_to_its_cell(client: httpx.Client, house: House) -> None:
     with transaction(house.engine) as session:
         placement.add_cell(session, "files", "fr-par", [], {"kind": "files", "root": "/nowhere"}, SYSTEM)
-    answer = client.get("/cells/files/store")
-    assert answer.status_code == 409
-    assert "Only a Ceph has an administrator" in answer.text
-    assert send(client, "/cells/files/store/key").status_code == 409
+    answer = client.get("/cells/files/store", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/cells/files")
+    refused = send(client, "/cells/files/store/key")
+    assert refused.status_code == 409
+    assert "Only a Ceph has an administrator" in refused.text.replace("&#39;", "'")
     assert client.get("/cells/nowhere/store").status_code == 404
     assert "/cells/files/store" not in client.get("/cells/files").text
 

@@ -90,6 +90,9 @@ DECLARED: dict[str, object] = {
     "GET /cells": P.CELLS_READ,
     "GET /cells/{name:str}": P.CELLS_READ,
     "POST /cells/{name:str}/verify": P.CELLS_VERIFY,
+    "GET /cells/{name:str}/store": P.STORAGE_ACT,
+    "POST /cells/{name:str}/store": P.STORAGE_ACT,
+    "POST /cells/{name:str}/store/key": P.STORAGE_ACT,
     "GET /audit": P.AUDIT_READ,
     "POST /audit/verify": P.AUDIT_VERIFY,
     "GET /tokens": P.TOKENS,
@@ -97,9 +100,12 @@ DECLARED: dict[str, object] = {
     "POST /staff": P.STAFF,
     "POST /staff/{staff_id:uuid}/reset": P.STAFF,
     "POST /staff/{staff_id:uuid}/disable": P.STAFF,
+    "POST /staff/{staff_id:uuid}/emergency": P.STAFF,
+    "POST /staff/{staff_id:uuid}/emergency/removal": P.STAFF,
     "POST /tokens": P.TOKENS,
     "POST /tokens/{token_id:uuid}/revoke": P.TOKENS,
     "POST /tokens/{token_id:uuid}/rotate": P.TOKENS,
+    "POST /tokens/{token_id:uuid}/owner": P.TOKENS,
 }
 
 
