@@ -78,6 +78,8 @@ def test_somebody_new_sets_up_a_passkey_at_the_first_sign_in(browser: Browser, d
     page.get_by_label("Mot de passe").fill(PASSWORD)
     page.get_by_role("button", name="Continuer").click()
     expect(page.get_by_role("heading", name="Choisissez votre second facteur")).to_be_visible()
+    # A button that is pressed before its script has come sends the form without a passkey.
+    page.wait_for_load_state()
     page.get_by_role("button", name="Créer une clé d’accès").click()
     expect(page.get_by_role("heading", name="Bonjour, Paul Guérin")).to_be_visible()
 
