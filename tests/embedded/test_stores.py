@@ -26,6 +26,7 @@ from tests.world import ceph as clusters
 from tests.world.chromium import Browser
 from tests.world.product import Product, launch, running_product
 
+DRAWN = {"kind": "ceph", "endpoint": "http://127.0.0.1:1", "admin_key_id": "K", "admin_secret": "secret"}
 CEPH_PARTS = ["ceph-monitor", "ceph-disk", "ceph-gateway", "keys"]
 
 
@@ -105,12 +106,11 @@ def test_a_wrong_switch_is_named_with_what_was_expected(tmp_path: Path) -> None:
 def test_a_store_keeps_what_an_operator_added_and_gets_the_addresses_of_this_start(
     session: Session, vault: Vault
 ) -> None:
-    given = {"kind": "ceph", "endpoint": "http://127.0.0.1:1", "admin_key_id": "K", "admin_secret": "secret"}
-    placement.add_cell(session, firstrun.CELL, "local", [], given, SYSTEM)
+    placement.add_cell(session, firstrun.CELL, "local", [], DRAWN, SYSTEM)
     mirror = {"endpoint": "https://mirror.example", "key_id": "M", "secret": "other"}
-    placement.set_store(session, firstrun.CELL, {**given, "mirror": mirror}, SYSTEM)
+    placement.set_store(session, firstrun.CELL, {**DRAWN, "mirror": mirror}, SYSTEM)
     before = placement.cell(session, firstrun.CELL).store
-    firstrun.renew_store(session, {**given, "endpoint": "http://127.0.0.1:2"})
+    firstrun.renew_store(session, {**DRAWN, "endpoint": "http://127.0.0.1:2"})
     after = placement.cell(session, firstrun.CELL).store
     assert after == {**before, "endpoint": "http://127.0.0.1:2"}
     assert vault.open(after["admin_secret_sealed"], placement.admin_purpose(firstrun.CELL)) == "secret"
@@ -119,21 +119,19 @@ def test_a_store_keeps_what_an_operator_added_and_gets_the_addresses_of_this_sta
 def test_a_store_keeps_the_administrator_s_key_that_it_was_given_while_it_served(
     session: Session, vault: Vault
 ) -> None:
-    drawn = {"kind": "ceph", "endpoint": "http://127.0.0.1:1", "admin_key_id": "K", "admin_secret": "secret"}
-    placement.add_cell(session, firstrun.CELL, "local", [], drawn, SYSTEM)
+    placement.add_cell(session, firstrun.CELL, "local", [], DRAWN, SYSTEM)
     later = {"admin_key_id": "L", "admin_secret": "later", "admin_key_since": "2026-11-26T17:00:00+00:00"}
-    placement.set_store(session, firstrun.CELL, {**drawn, **later}, SYSTEM)
+    placement.set_store(session, firstrun.CELL, {**DRAWN, **later}, SYSTEM)
     before = placement.cell(session, firstrun.CELL).store
-    firstrun.renew_store(session, {**drawn, "endpoint": "http://127.0.0.1:2"})
+    firstrun.renew_store(session, {**DRAWN, "endpoint": "http://127.0.0.1:2"})
     assert placement.cell(session, firstrun.CELL).store == {**before, "endpoint": "http://127.0.0.1:2"}
     assert vault.open(before["admin_secret_sealed"], placement.admin_purpose(firstrun.CELL)) == "later"
 
 
 def test_a_store_whose_ceph_was_made_anew_has_its_new_key(session: Session, vault: Vault) -> None:
     """The control: a key that nobody gave it is that of the Ceph as it was made."""
-    drawn = {"kind": "ceph", "endpoint": "http://127.0.0.1:1", "admin_key_id": "K", "admin_secret": "secret"}
-    placement.add_cell(session, firstrun.CELL, "local", [], drawn, SYSTEM)
-    firstrun.renew_store(session, {**drawn, "admin_key_id": "ANEW", "admin_secret": "anew"})
+    placement.add_cell(session, firstrun.CELL, "local", [], DRAWN, SYSTEM)
+    firstrun.renew_store(session, {**DRAWN, "admin_key_id": "ANEW", "admin_secret": "anew"})
     after = placement.cell(session, firstrun.CELL).store
     assert after["admin_key_id"] == "ANEW"
     assert vault.open(after["admin_secret_sealed"], placement.admin_purpose(firstrun.CELL)) == "anew"
