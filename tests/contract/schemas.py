@@ -2,6 +2,10 @@
 
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import psycopg
+from psycopg import IsolationLevel
 
 from migrations.tenant import CompiledSchema, Revision, compiled
 from migrations.tenant.grants import ROWS
@@ -14,6 +18,7 @@ TO_COME = (
     "ALTER TABLE node ADD COLUMN probed BOOLEAN DEFAULT false NOT NULL;",
     "CREATE INDEX node_probed ON node (probed);",
 )
+VERSIONS = "select name, schema_version from directory.slot"
 COLUMNS = r"""
 select n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull
 from pg_namespace n join pg_class c on c.relnamespace = n.oid and c.relkind = 'r'
@@ -54,18 +59,28 @@ def build(database: CellDatabase, count: int) -> None:
 
 def versions(cell: Cell) -> dict[str, str]:
     """What the central table says of each slot."""
-    return dict(cell.sql("select name, schema_version from directory.slot"))
+    return dict(cell.sql(VERSIONS))
 
 
 def shapes(cell: Cell) -> dict[str, Shape]:
     """What each slot really is: every column of every table."""
+    return by_slot(cell.sql(COLUMNS))
+
+
+def by_slot(columns: list[Any]) -> dict[str, Shape]:
     found: dict[str, set[tuple[object, ...]]] = defaultdict(set)
-    for slot, *column in cell.sql(COLUMNS):
+    for slot, *column in columns:
         found[slot].add(tuple(column))
     return {slot: frozenset(columns) for slot, columns in found.items()}
 
 
 def halves(cell: Cell, models: dict[str, Shape]) -> dict[str, str]:
-    """Slots that are not what the central table says, by its word; `models` has the shape of each version."""
-    real = shapes(cell)
-    return {slot: version for slot, version in versions(cell).items() if real[slot] != models[version]}
+    """Slots that are not what the central table says, by its word; `models` has the shape of each version.
+
+    Both are read in one snapshot: the backends of an upgrader that was killed may still commit meanwhile.
+    """
+    with psycopg.connect(cell.admin_url) as connection:
+        connection.isolation_level = IsolationLevel.REPEATABLE_READ
+        said = connection.execute(VERSIONS).fetchall()
+        real = by_slot(connection.execute(COLUMNS).fetchall())
+    return {slot: version for slot, version in said if real[slot] != models[version]}
