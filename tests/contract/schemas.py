@@ -5,11 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
+from msgspec.structs import replace
 from psycopg import IsolationLevel
 
 from migrations.tenant import CompiledSchema, Revision, compiled
 from migrations.tenant.grants import ROWS
-from tenant_app.contract import CellDatabase
+from tenant_app.contract import CellDatabase, Upgraded
 from tests.world.cells import Cell
 
 FIRST = compiled().revisions[0].version
@@ -55,6 +56,21 @@ def build(database: CellDatabase, count: int) -> None:
     each, more = divmod(count, 4)
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(database.build_slots, [each + (number < more) for number in range(4)]))
+
+
+def whole_round(database: CellDatabase, limit: int | None = None) -> Upgraded:
+    """An upgrade of all, or of so many: what gave way, as it does on a machine that stood still, comes once more."""
+    done = database.upgrade(limit=limit)
+    while done.locked:
+        again = database.upgrade(limit=limit and done.locked)
+        done = replace(again, upgraded=done.upgraded + again.upgraded, failed=done.failed | again.failed)
+    return done
+
+
+def waits(cell: Cell) -> bool:
+    """Whether somebody in this database waits for a lock."""
+    here = "datname = current_database() and wait_event_type = 'Lock'"
+    return bool(cell.sql(f"select pid from pg_stat_activity where {here}"))
 
 
 def versions(cell: Cell) -> dict[str, str]:

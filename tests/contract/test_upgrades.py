@@ -1,6 +1,5 @@
 """Slots that exist are brought to the newest schema, and are whole at every moment."""
 
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -23,8 +22,11 @@ from tests.contract.schemas import (
     of_release,
     shapes,
     versions,
+    waits,
+    whole_round,
 )
 from tests.world.cells import Cell, fresh_database
+from tests.world.waiting import eventually
 
 NEWEST = compiled().version
 
@@ -44,7 +46,7 @@ def test_an_upgraded_slot_equals_a_built_one_and_keeps_its_rows(cell: Cell) -> N
     later = of_release(cell, next_release())
     built = later.build_slots(1)[0]
     assert versions(cell) == {record.slot: FIRST, built: "to_come"}
-    done = later.upgrade()
+    done = whole_round(later)
     assert (done.version, done.upgraded, done.locked, done.failed, done.behind) == ("to_come", 1, 0, {}, 0)
     assert set(versions(cell).values()) == {"to_come"}
     assert shapes(cell)[record.slot] == shapes(cell)[built]
@@ -55,7 +57,7 @@ def test_an_upgraded_slot_equals_a_built_one_and_keeps_its_rows(cell: Cell) -> N
 
 def test_the_tables_that_an_upgrade_makes_are_granted(cell: Cell) -> None:
     record = cell.tenant()
-    of_release(cell, next_release()).upgrade()
+    whole_round(of_release(cell, next_release()))
     with psycopg.connect(cell.app_url) as connection:
         connection.execute(f"set role {record.slot}".encode())
         connection.execute(f"insert into {record.slot}.probe values (gen_random_uuid())".encode())
@@ -64,7 +66,7 @@ def test_the_tables_that_an_upgrade_makes_are_granted(cell: Cell) -> None:
 def test_spares_come_before_organisations(cell: Cell) -> None:
     build(first_release(cell), 5)
     taken = {cell.tenant().slot, cell.tenant().slot}
-    assert cell.database.upgrade(limit=3).behind == 2
+    assert whole_round(cell.database, limit=3).behind == 2
     assert {slot for slot, version in versions(cell).items() if version == FIRST} == taken
 
 
@@ -83,7 +85,7 @@ def test_an_older_slot_is_behind_and_not_damaged(cell: Cell) -> None:
     assert later.inspect(record.organisation_id).drift == ()
     assert later.repair(record.organisation_id, 2) == ()
     assert [check.name for check in later.verify() if not check.ok] == []
-    later.upgrade()
+    whole_round(later)
     assert (later.health().slots_behind, later.health().schema_version) == (0, "to_come")
 
 
@@ -99,7 +101,7 @@ def test_measured_by_a_version_that_it_does_not_have_a_slot_would_be_damaged(cel
 
 def test_what_a_newer_release_made_is_left_alone(cell: Cell) -> None:
     record = cell.tenant()
-    of_release(cell, next_release()).upgrade()
+    whole_round(of_release(cell, next_release()))
     assert cell.database.upgrade().upgraded == 0
     assert cell.database.health().slots_behind == 0
     assert cell.database.inspect(record.organisation_id).drift == ()
@@ -118,7 +120,7 @@ def test_a_spare_of_this_release_is_taken_first(cell: Cell) -> None:
 def test_upgraders_at_the_same_time_share_the_work(cell: Cell) -> None:
     build(first_release(cell), 60)
     with ThreadPoolExecutor(3) as threads:
-        done = list(threads.map(lambda _: cell.database.upgrade(), range(3)))
+        done = list(threads.map(lambda _: whole_round(cell.database), range(3)))
     assert sum(one.upgraded for one in done) == 60
     assert [one.failed for one in done] == [{}] * 3
     assert set(versions(cell).values()) == {NEWEST}
@@ -128,7 +130,7 @@ def test_a_slot_that_cannot_be_upgraded_is_named_and_stops_no_other(cell: Cell) 
     build(first_release(cell), 20)
     broken = cell.tenant()
     cell.sql(f"alter table {broken.slot}.upload rename to elsewhere")
-    done = cell.database.upgrade()
+    done = whole_round(cell.database)
     assert (done.upgraded, done.behind, list(done.failed)) == (19, 1, [broken.slot])
     assert 'relation "upload" does not exist' in done.failed[broken.slot]
     cell.sql(f"alter table {broken.slot}.elsewhere rename to upload")
@@ -152,6 +154,8 @@ def under_way(cell: Cell, slot: str) -> Iterator[None]:
     """The upgrade of this slot has done all but commit."""
     with connections.transaction(cell.admin_url) as connection:
         assert Upgrading(cell.admin_url, cell.database.names, compiled()).one(connection, slot)
+        # What the test does meanwhile may take longer than an upgrade that froze is let to.
+        connection.execute("set local idle_in_transaction_session_timeout = 0")
         yield
 
 
@@ -171,7 +175,7 @@ def test_a_slot_is_dropped_once_its_upgrade_has_ended(cell: Cell) -> None:
     with ThreadPoolExecutor(1) as threads:
         with under_way(cell, record.slot):
             dropped = threads.submit(cell.database.drop_slot, record.organisation_id, 2)
-            time.sleep(0.5)
+            eventually(lambda: waits(cell))
             assert not dropped.done()
         assert dropped.result()
     assert cell.database.upgrade().behind == 0

@@ -1,17 +1,30 @@
-"""Upgrades a cell database in a process of its own, to be killed: `python -m tests.contract.upgrader ADMIN_URL`."""
+"""Upgrades a cell database and is killed in the midst: so many seconds after it began with so manieth a slot.
 
+python -m tests.contract.upgrader ADMIN_URL SLOTS SECONDS
+"""
+
+import itertools
+import os
+import signal
 import sys
+import threading
 
+from migrations.tenant import compiled
 from tenant_app.contract import CellDatabase
+from tenant_app.contract.connections import Connection
+from tenant_app.contract.upgrading import Upgrading
+
+_begun = itertools.count(1)
 
 
-def main(admin_url: str) -> None:
-    database = CellDatabase(admin_url)
-    database.health()
-    print("ready", flush=True)
-    sys.stdin.readline()
-    database.upgrade()
+class Mortal(Upgrading):
+    """Kills itself: whoever would do it from outside may come late, or before anything has begun."""
+
+    def one(self, connection: Connection, slot: str) -> bool:
+        if next(_begun) == int(sys.argv[2]):
+            threading.Timer(float(sys.argv[3]), os.kill, (os.getpid(), signal.SIGKILL)).start()
+        return super().one(connection, slot)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    Mortal(sys.argv[1], CellDatabase(sys.argv[1]).names, compiled()).round(None, None)
