@@ -1,12 +1,17 @@
 """Ports on loopback: free now, or free for good."""
 
+import os
 import random
 import socket
+from collections import deque
 
 from control_plane.embedded.errors import EmbeddedError
 
 # Below the range from which the kernel takes the ports of outgoing connections, so that none of them takes ours.
 LASTING = range(15000, 31000)
+# Whoever draws a port holds it, without listening: its server gets it all the same, and nobody else draws it meanwhile.
+HELD = 64
+_held: deque[int] = deque()
 
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:
@@ -24,8 +29,24 @@ def free_port() -> int:
     """A port that is free now, and likely at the next start too."""
     while True:
         port = random.choice(LASTING)  # noqa: S311 - nothing depends on its being hard to guess
-        if is_free(port):
+        if _hold(port):
             return port
+
+
+def _hold(port: int) -> bool:
+    """Keep the port from others who draw; False where somebody has it, listening or not."""
+    held = socket.socket()
+    try:
+        # Not with SO_REUSEADDR yet: by that, two who draw at once would both get it.
+        held.bind(("127.0.0.1", port))
+    except OSError:
+        held.close()
+        return False
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    _held.append(held.detach())
+    if len(_held) > HELD:
+        os.close(_held.popleft())
+    return True
 
 
 def free_ports(number: int) -> list[int]:
