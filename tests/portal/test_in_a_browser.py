@@ -4,7 +4,7 @@ import re
 from uuid import UUID
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from control_plane import organisations
 from control_plane.audit import SYSTEM
@@ -14,6 +14,7 @@ from tests.portal.pages import enter, signed_in
 from tests.world.chromium import Browser, authenticator
 from tests.world.house import House
 from tests.world.staff_door import PASSWORD, Door
+from tests.world.waiting import eventually
 
 pytestmark = pytest.mark.browser
 
@@ -78,10 +79,29 @@ def test_somebody_new_sets_up_a_passkey_at_the_first_sign_in(browser: Browser, d
     page.get_by_label("Mot de passe").fill(PASSWORD)
     page.get_by_role("button", name="Continuer").click()
     expect(page.get_by_role("heading", name="Choisissez votre second facteur")).to_be_visible()
-    # A button that is pressed before its script has come sends the form without a passkey.
-    page.wait_for_load_state()
     page.get_by_role("button", name="Créer une clé d’accès").click()
     expect(page.get_by_role("heading", name="Bonjour, Paul Guérin")).to_be_visible()
+
+
+def test_the_passkey_s_button_waits_for_its_script(browser: Browser, door: Door) -> None:
+    page = browser.page()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/passkeys*.js", hold)
+    page.goto(f"{door.url}/sign-in", wait_until="commit")
+    button = page.get_by_role("button", name="Use a passkey")
+    expect(button).to_be_disabled()
+    eventually(lambda: page.wait_for_timeout(20) or held)
+    expect(button).to_be_disabled()
+    held[0].continue_()
+    expect(button).to_be_enabled()
+    without = browser.page(java_script_enabled=False)
+    without.goto(f"{door.url}/sign-in")
+    expect(without.get_by_role("button", name="Use a passkey")).to_be_disabled()
+    assert '<noscript><p class="small muted">Passkeys need JavaScript' in without.content()
 
 
 def test_the_page_follows_an_operation_without_reloading(browser: Browser, door: Door, house: House) -> None:

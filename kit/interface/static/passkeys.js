@@ -52,15 +52,15 @@ async function onSubmit(event) {
   }
 }
 
-/** Where the browser knows no passkeys the form says so at once. */
+/** A button is pressed only now, when the script can answer for it; where the browser knows no passkeys the form says so. */
 function begin() {
   const known = "PublicKeyCredential" in window && "parseCreationOptionsFromJSON" in PublicKeyCredential;
-  for (const form of document.querySelectorAll("form[data-passkey]")) {
-    if (!(form instanceof HTMLFormElement) || known) continue;
-    say(form, form.dataset.unsupported);
-    form.querySelector("button:not([type=button])")?.setAttribute("disabled", "");
-  }
   document.addEventListener("submit", onSubmit, true);
+  for (const form of document.querySelectorAll("form[data-passkey]")) {
+    if (!(form instanceof HTMLFormElement)) continue;
+    form.querySelector("button:not([type=button])")?.toggleAttribute("disabled", !known);
+    if (!known) say(form, form.dataset.unsupported);
+  }
 }
 
 begin();
