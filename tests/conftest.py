@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import Engine, NullPool, create_engine
 from sqlalchemy.orm import Session
 
@@ -18,7 +19,7 @@ from kit.vault import Vault
 from migrations.control_plane import upgrade
 from tests.world import ceph as clusters
 from tests.world import chromium as browsers
-from tests.world import simplesaml
+from tests.world import second_look, simplesaml
 from tests.world.product import Product, running_product
 from tests.world.servers import (
     Server,
@@ -29,6 +30,8 @@ from tests.world.servers import (
 )
 
 TEMPLATE = "parvis_template"
+# Everywhere as on a CI server: the same examples each time, and no deadline that a busy machine misses.
+settings.load_profile("ci")
 # Folders whose files take longest: a long file that came last would let the other worker wait for its end.
 LONG = ("journeys", "mirror", "embedded", "drive", "storage", "faults", "scim", "contract", "provisioning", "worker")
 _numbers = itertools.count(1)
@@ -172,7 +175,8 @@ def ceph_tls(world_folder: Path) -> Iterator[clusters.RunningCeph]:
         yield running
 
 
-def pytest_terminal_summary(terminalreporter: object) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
+    second_look.keep(terminalreporter, exitstatus)
     for reason in filter(None, (browsers.missing(), clusters.missing(), simplesaml.missing())):
-        terminalreporter.write_line("")  # type: ignore[attr-defined]
-        terminalreporter.write_line(reason, red=True, bold=True)  # type: ignore[attr-defined]
+        terminalreporter.write_line("")
+        terminalreporter.write_line(reason, red=True, bold=True)
