@@ -32,7 +32,17 @@ from tenant_app.contract.records import (
 from tenant_app.contract.removals import Removal
 from tenant_app.contract.rights import SSO_ADMIN, administrators_only, owners_have_it, sso_admin_key
 from tenant_app.contract.supporting import SupportAct
-from tenant_app.contract.tickets import KeyPair, Purpose, Ticket, check, console_key, derived_key, mint, new_key
+from tenant_app.contract.tickets import (
+    KeyPair,
+    Purpose,
+    Ticket,
+    check,
+    console_key,
+    derived_key,
+    key_named,
+    mint,
+    new_key,
+)
 from tenant_app.contract.watching import UnknownKey
 
 __all__ = [
@@ -75,6 +85,7 @@ __all__ = [
     "derived_key",
     "identity_as_json",
     "identity_from",
+    "key_named",
     "mint",
     "new_key",
     "owners_have_it",

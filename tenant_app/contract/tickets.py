@@ -129,12 +129,24 @@ def check(
     return ticket
 
 
+def key_named(token: str) -> str | None:
+    """The id of the key that a ticket says it is signed by; None where it is no ticket."""
+    try:
+        return None if len(token) > LONGEST else str(_kid(token))
+    except (JoseError, ValueError):
+        return None
+
+
+def _kid(token: str) -> Any:
+    return jws.extract_compact(token.encode("ascii")).headers().get("kid")
+
+
 def _verified(token: str, keys: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     if len(token) > LONGEST:
         raise _invalid()
     try:
         # The key comes from the directory, by its id alone: nothing else in the header is believed.
-        kid = jws.extract_compact(token.encode("ascii")).headers().get("kid")
+        kid = _kid(token)
         key = OKPKey.import_key({name: str(value) for name, value in keys[str(kid)].items()})
         verified = jwt.decode(token, key, algorithms=[ALGORITHM])
     except (JoseError, KeyError, ValueError) as error:

@@ -213,6 +213,24 @@ def test_not_ready_until_each_database_was_read_once(cell: Cell, tmp_path: Path)
     run(look())
 
 
+def test_a_ticket_by_a_key_that_was_published_a_moment_ago_lets_in(cell: Cell, tmp_path: Path) -> None:
+    async def look() -> None:
+        record, key, stranger = cell.tenant(), new_key(), new_key()
+        async with following(cell.write_file(tmp_path / "cell.json")) as directory:
+            cell.database.ensure_signing_key(key.kid, key.public)
+            await eventually(lambda: key.kid in directory.keys(record))
+            # As before it looked: since nothing changes any more, it does not look again.
+            directory._sources[record.database].keys = {}
+            host, of = record.hosts[0], record.organisation_id
+            with pytest.raises(Refusal, match="does not work here"):
+                await use_ticket(directory, record, host, mint(stranger.private, host, of, of, "first_sign_in"))
+            ticket = await use_ticket(directory, record, host, mint(key.private, host, of, of, "first_sign_in"))
+            assert ticket.principal_id == of
+            assert directory.keys(record) == {}, "the control: memory alone would have refused it"
+
+    run(look())
+
+
 def test_a_ticket_lets_in_once_however_often_it_is_shown(cell: Cell, tmp_path: Path) -> None:
     async def look() -> None:
         record, key = cell.tenant(), new_key()
