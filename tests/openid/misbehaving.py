@@ -41,18 +41,19 @@ def huge(handler: Handler) -> None:
 
 
 def drip(handler: Handler) -> None:
-    """A byte now and then: each read is fast, the whole never ends."""
+    """A byte now and then: each read is fast, the whole never ends. Whoever has enough hangs up."""
     handler.send_response(200)
     handler.send_header("content-length", "100000")
     handler.end_headers()
-    for _ in range(100):
+    while True:
         handler.wfile.write(b" ")
         handler.wfile.flush()
         time.sleep(0.05)
 
 
-def silence(_handler: Handler) -> None:
-    time.sleep(2)
+def silence(handler: Handler) -> None:
+    """Nothing, until whoever asked hangs up."""
+    handler.rfile.read(1)
 
 
 def hang_up(handler: Handler) -> None:

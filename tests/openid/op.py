@@ -127,8 +127,9 @@ class Handler(BaseHTTPRequestHandler):
         scene = self.scenes[name]
         scene.seen.append(rest)
         raw = scene.raw.get(rest)
+        # Nobody shall wait for the rest of an answer that says more than it has.
+        self.close_connection = self.close_connection or raw is not None
         if callable(raw):
-            self.close_connection = True
             raw(self)
         elif raw is not None:
             self.send(*raw)
