@@ -134,12 +134,13 @@ def test_a_key_withdrawn_is_not_believed_after_an_hour(op: Op) -> None:
     asyncio.run(withdrawn())
 
 
-def counted(*, fail: bool) -> tuple[list[int], Callable[[], Awaitable[int]]]:
+def counted(*, fail: bool, answered: asyncio.Event) -> tuple[list[int], Callable[[], Awaitable[int]]]:
+    """What counts its calls, and answers each once it may."""
     calls: list[int] = []
 
     async def fetch() -> int:
         calls.append(1)
-        await asyncio.sleep(0.2)
+        await answered.wait()
         if fail:
             raise Refusal("too_slow", "x")
         return 7
@@ -147,11 +148,22 @@ def counted(*, fail: bool) -> tuple[list[int], Callable[[], Awaitable[int]]]:
     return calls, fetch
 
 
+async def turns() -> None:
+    """Every task that can goes on to where it must wait."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
 def test_a_crowd_before_the_first_answer_causes_one_fetch() -> None:
     async def crowd(*, fail: bool) -> list[int]:
-        calls, fetch = counted(fail=fail)
+        answered = asyncio.Event()
+        calls, fetch = counted(fail=fail, answered=answered)
         remembered = Remembered(fetch, Clock())
-        found = await asyncio.gather(*[remembered.get() for _ in range(50)], return_exceptions=True)
+        waiting = [asyncio.create_task(remembered.get()) for _ in range(50)]
+        await turns()
+        assert not any(one.done() for one in waiting)
+        answered.set()
+        found = await asyncio.gather(*waiting, return_exceptions=True)
         assert {type(one) for one in found} == ({Refusal} if fail else {int})
         return calls
 
@@ -161,13 +173,15 @@ def test_a_crowd_before_the_first_answer_causes_one_fetch() -> None:
 
 def test_who_leaves_while_it_is_fetched_leaves_no_trouble_behind() -> None:
     async def leave() -> None:
-        calls, fetch = counted(fail=False)
+        answered = asyncio.Event()
+        calls, fetch = counted(fail=False, answered=answered)
         remembered = Remembered(fetch, Clock())
         first = asyncio.create_task(remembered.get())
-        for _ in range(10):
-            await asyncio.sleep(0)
+        await turns()
         assert len(calls) == 1
         first.cancel()
+        await turns()
+        answered.set()
         assert await remembered.get() == 7
         assert len(calls) == 2
 
