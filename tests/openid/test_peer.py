@@ -25,7 +25,7 @@ from tests.openid.op import SECRET
 from tests.world.back_channel import back_channel
 from tests.world.openid import ALICE, BOB, OpenIDProvider, User, Visitor, client, openid_provider
 
-OWN = Fetcher(allow_private=True)
+OWN = Fetcher(allow_private=True, seconds=60.0)
 CALLBACK = "https://acme.parvis.test/oidc/callback"
 BACK = "https://acme.parvis.test/signed-out"
 SCOPES = ("openid", "email", "profile", "groups")

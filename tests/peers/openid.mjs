@@ -26,8 +26,9 @@ const provider = new Provider(issuer, {
   },
   // Claims stand in the ID token, as most enterprises' providers do it; with `conform` they come by userinfo only.
   conformIdTokenClaims: conform,
-  // Its guard against private addresses would keep logout from reaching an application on this machine.
-  fetch: (url, { dispatcher, ...options }) => globalThis.fetch(url, options),
+  // Its guard against private addresses would keep logout from reaching an application on this machine; and after two
+  // and a half seconds it would give up an application whose machine is busy.
+  fetch: (url, { dispatcher, signal, ...options }) => globalThis.fetch(url, options),
   features: {
     devInteractions: { enabled: false },
     backchannelLogout: { enabled: true },
