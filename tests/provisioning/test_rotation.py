@@ -68,7 +68,8 @@ def test_the_old_key_stays_until_every_process_serves_the_new_one(house: House) 
 def test_a_process_that_was_silent_for_two_minutes_is_gone(house: House) -> None:
     organisation = house.live()
     rotated(house, organisation)
-    house.served(0, "dead", seconds_ago=119)
+    assert Grace().silent == timedelta(minutes=2)
+    house.served(0, "dead", seconds_ago=60)
     assert end(house, organisation) == 0
     house.served(0, "dead", seconds_ago=121)
     assert end(house, organisation) == 1
@@ -83,7 +84,8 @@ def test_what_was_signed_with_the_old_key_runs_out_first(house: House) -> None:
     waiting = house.keys(organisation).store[1]
     assert (waiting.state, waiting.last_use_ended_at) == ("retiring", None)
     assert waiting.confirmed_at is not None
-    house.sql("update store_key set confirmed_at = now() - interval '89 seconds' where state = 'retiring'")
+    assert Grace().signed + Grace().margin == timedelta(seconds=90)
+    house.sql("update store_key set confirmed_at = now() - interval '30 seconds' where state = 'retiring'")
     assert end(house, organisation, Grace()) == 0
     house.sql("update store_key set confirmed_at = now() - interval '91 seconds' where state = 'retiring'")
     assert end(house, organisation, Grace()) == 1

@@ -59,13 +59,20 @@ def test_a_process_that_cannot_read_on_lives_and_shows_its_older_number(cell: Ce
         eventually(lambda: told(cell, name) == current(cell))
 
 
+def stands_still(cell: Cell, name: str) -> bool:
+    """Whether there is a beat, and no other for the time of five."""
+    before = beat(cell, name)
+    time.sleep(1)
+    return before is not None and beat(cell, name) == before
+
+
 def test_the_moment_of_a_frozen_process_stands_still(cell: Cell, tmp_path: Path) -> None:
     with follower(cell.write_file(tmp_path / "cell.json")) as (process, name):
         eventually(lambda: told(cell, name) == current(cell))
         freeze(process.pid)
+        # What it had sent already may still arrive; afterwards nothing does.
+        eventually(lambda: stands_still(cell, name))
         stopped = beat(cell, name)
-        time.sleep(1)
-        assert beat(cell, name) == stopped is not None
         process.send_signal(signal.SIGCONT)
         eventually(lambda: beat(cell, name) != stopped)
 

@@ -1,6 +1,5 @@
 """The door of the tenant app: exact hosts, fitting pages, and not one query for a stranger."""
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from kit.settings import CellSettings
 from tenant_app.tenancy import Directory, TenantRecord, pool
 from tenant_app.web import Doorkeeper, create_app
 from tests.world.cells import Cell, run
+from tests.world.waiting import eventually
 
 
 @get("/whoami", sync_to_thread=False)
@@ -33,9 +33,7 @@ Client = Callable[..., Any]
 
 def once_known(client: Client, record: TenantRecord) -> None:
     """What was published after the process started is served a moment later."""
-    deadline = time.monotonic() + 90
-    while "There is no workspace" in client(record.hosts[0], "/whoami").text:
-        assert time.monotonic() < deadline
+    eventually(lambda: "There is no workspace" not in client(record.hosts[0], "/whoami").text)
 
 
 @pytest.fixture
@@ -65,6 +63,17 @@ def test_a_host_leads_to_its_own_people(client: Client, cell: Cell, acme: Tenant
     assert client(other.hosts[0], "/people").json() == ["Owner of other"]
 
 
+def sessions(cell: Cell) -> int:
+    """How many the tenant app has at the database."""
+    ours = "datname = %s and application_name = 'parvis tenant app'"
+    return int(cell.sql(f"select count(*) from pg_stat_activity where {ours}", cell.name)[0][0])
+
+
+def only_the_directory_s(cell: Cell) -> None:
+    """Wait until the sessions of the test before have left the server."""
+    eventually(lambda: sessions(cell) == 1)
+
+
 @pytest.mark.parametrize(
     "host",
     ["nobody.parvis.localhost", "acme.parvis.localhost.evil.example", "xacme.parvis.localhost", "127.0.0.1", "a b"],
@@ -73,21 +82,20 @@ def test_a_host_leads_to_its_own_people(client: Client, cell: Cell, acme: Tenant
 def test_a_stranger_gets_one_plain_page_and_costs_no_query(
     client: Client, cell: Cell, acme: TenantRecord, host: str, path: str
 ) -> None:
-    sessions = "select count(*) from pg_stat_activity where datname = %s and application_name = 'parvis tenant app'"
-    before = cell.sql(sessions, cell.name)
+    only_the_directory_s(cell)
     answer = client(host, path)
     assert answer.status_code == 404
     assert "There is no workspace at this address." in answer.text
     assert "acme" not in answer.text.lower()
-    # The only session is the directory's own; no pool was opened for a stranger.
-    assert cell.sql(sessions, cell.name) == before == [(1,)]
+    # No pool was opened for a stranger.
+    assert sessions(cell) == 1
 
 
 def test_a_known_host_does_cost_a_session(client: Client, cell: Cell, acme: TenantRecord) -> None:
     """The control of the test above: it would have been seen."""
-    sessions = "select count(*) from pg_stat_activity where datname = %s and application_name = 'parvis tenant app'"
+    only_the_directory_s(cell)
     assert client(acme.hosts[0], "/people").status_code == 200
-    assert cell.sql(sessions, cell.name) == [(2,)]
+    assert sessions(cell) == 2
 
 
 @pytest.mark.parametrize("state", ["suspended", "closing"])
