@@ -13,6 +13,7 @@ import dns.rcode
 import dns.rrset
 
 MOST_BY_UDP = 512
+PATIENCE = 30.0
 
 
 @dataclass
@@ -108,11 +109,12 @@ def _serve_udp(server: NameServer, udp: socket.socket, over: threading.Event) ->
 
 def _serve_tcp(server: NameServer, tcp: socket.socket, over: threading.Event) -> None:
     while not over.is_set():
-        with suppress(TimeoutError):
+        # Who asks may give up in the midst: that is his affair, and the next one is served.
+        with suppress(OSError, struct.error):
             connection, _ = tcp.accept()
-            with connection:
-                connection.settimeout(2)
-                (length,) = struct.unpack("!H", connection.recv(2, socket.MSG_WAITALL))
-                reply = server.answer(connection.recv(length, socket.MSG_WAITALL), by_udp=False)
+            connection.settimeout(PATIENCE)
+            with connection, connection.makefile("rb") as asked:
+                (length,) = struct.unpack("!H", asked.read(2))
+                reply = server.answer(asked.read(length), by_udp=False)
                 if reply is not None:
                     connection.sendall(struct.pack("!H", len(reply)) + reply)
