@@ -151,6 +151,22 @@ def test_offers_cells_tokens_and_the_record(product: Product, tmp_path: Path) ->
     assert told(product.folder, "audit", "verify")["ok"] is True
 
 
+def test_a_token_is_handed_over_to_an_operator_and_to_nobody_else(product: Product) -> None:
+    made = told(product.folder, "token", "create", "--name", "cli-handed", "--scope", "offers:read")["token"]
+    done = parvis(product.folder, "token", "hand-over", made["id"], "--to", product.first_run["staff"]["email"])
+    assert (done.returncode, "answers for cli-handed." in done.stdout) == (0, True)
+    [listed] = [one for one in told(product.folder, "token", "list")["items"] if one["id"] == made["id"]]
+    assert done.stdout.startswith(listed["owner"])
+    for language, words in (("C.UTF-8", "operator"), ("fr_FR.UTF-8", "opérateur")):
+        refused = parvis(
+            product.folder, "token", "hand-over", made["id"], "--to", "nobody@parvis.example", LANG=language
+        )
+        assert (refused.returncode, words in refused.stderr) == (ExitCode.REFUSED, True)
+    absent = parvis(product.folder, "token", "hand-over", "01900000-0000-7000-8000-000000000000", "--to", "a@b.example")
+    assert absent.returncode == ExitCode.NOT_FOUND
+    told(product.folder, "token", "revoke", made["id"], "--yes")
+
+
 def test_who_signed_in_and_what_a_directory_did_are_listed(product: Product) -> None:
     ordered(product, "cli-history")
     assert told(product.folder, "audit", "sign-ins", "cli-history")["items"] == []
