@@ -116,7 +116,8 @@ class _Work:
             self._came(behind=done.behind, upgraded=self.far.upgraded + done.upgraded, failed=done.failed)
             if done.upgraded:
                 moved = time.monotonic()
-            elif not done.locked or time.monotonic() - moved > self.patience:
+            elif (done.failed and not done.locked) or time.monotonic() - moved > self.patience:
+                # Where nothing failed either, the round's time was over before it began: the machine stood still.
                 return
             else:
                 time.sleep(PAUSE)

@@ -79,7 +79,7 @@ def test_a_database_that_is_away_is_told_and_its_last_figures_stay(
     fleet.visit(engine, databases, seconds=60)
     with psycopg.connect(postgres, autocommit=True) as admin:
         admin.execute(f'alter database "{cell}" allow_connections false')
-        admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [cell])
+        admin.execute("select pg_terminate_backend(pid, 60000) from pg_stat_activity where datname = %s", [cell])
         try:
             visit = fleet.visit(engine, databases, seconds=60)[0]
         finally:

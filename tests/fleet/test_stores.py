@@ -50,11 +50,11 @@ def test_a_store_that_hangs_delays_no_other_and_nobody_for_long(session: Session
     cells = [placed(session, f"hangs-{n}", ceph_at(silent)) for n in range(20)]
     cells.append(placed(session, "well", {"kind": "files", "root": str(tmp_path)}))
     began = monotonic()
-    found = {one.cell: one for one in fleet.stores(session, cells, seconds=2)}
-    assert monotonic() - began < 30, "one after the other they would take forty"
+    found = {one.cell: one for one in fleet.stores(session, cells, seconds=4)}
+    assert monotonic() - began < 60, "one after the other they would take eighty"
     assert [name for name, one in found.items() if one.well] == ["well"]
     assert len(found) == 21
-    assert "did not answer in 2 s" in found["hangs-0"].checks[0].detail
+    assert "did not answer in 4 s" in found["hangs-0"].checks[0].detail
 
 
 def test_who_asks_a_moment_after_a_silence_does_not_wait_again(session: Session, silent: str) -> None:
