@@ -100,4 +100,5 @@ class Part:
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
-        return waiting[0] in done
+        # It may have ended in the very moment in which the hurry came.
+        return waiting[0] in done or process.poll() is not None
