@@ -1,7 +1,7 @@
 """Slots are built whole, taken once, and dropped without a trace."""
 
 from concurrent.futures import ThreadPoolExecutor
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -18,11 +18,22 @@ def test_an_organisation_that_asks_again_keeps_its_slot(cell: Cell) -> None:
     assert [cell.database.take_slot(organisation, fence) for fence in (1, 2, 2, 5)] == [first] * 4
 
 
+def take(cell: Cell, organisation: UUID) -> str:
+    """As a worker does: it asks again when somebody stood in its way for long."""
+    while True:
+        try:
+            return cell.database.take_slot(organisation, 1)
+        except Unavailable as trouble:
+            if trouble.code != "cell_busy":
+                raise
+
+
 def test_twenty_at_once_get_twenty_slots_and_each_the_same_one_again(cell: Cell) -> None:
     cell.database.build_slots(5)  # fewer than are asked for: the others are built while they wait
     organisations = [uuid4() for _ in range(20)]
-    with ThreadPoolExecutor(20) as threads:
-        taken = list(threads.map(lambda each: cell.database.take_slot(each, 1), organisations * 2))
+    # As many as there are connections.
+    with ThreadPoolExecutor(16) as threads:
+        taken = list(threads.map(lambda each: take(cell, each), organisations * 2))
     assert len(set(taken[:20])) == 20
     assert taken[:20] == taken[20:]
 
