@@ -5,12 +5,14 @@ from typing import Any
 
 from playwright.sync_api import Page
 
+from tests.world.chromium import awake
+
 AXE = Path(__file__).parent.parent.parent / "kit/interface/node_modules/axe-core/axe.min.js"
 
 
 def violations(page: Page) -> list[Any]:
     """What axe-core finds, with where."""
-    page.evaluate(AXE.read_text())
+    awake(page).evaluate(AXE.read_text())
     found = page.evaluate("axe.run()")["violations"]
     return [(one["id"], [node["target"] for node in one["nodes"]]) for one in found]
 

@@ -2,15 +2,15 @@
 
 import itertools
 import re
-import time
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.journeys.looking import assert_sound
 from tests.journeys.staff import sign_in
-from tests.world.chromium import Browser
+from tests.world.chromium import Browser, awake
 from tests.world.product import Product
+from tests.world.waiting import eventually
 
 pytestmark = pytest.mark.browser
 
@@ -53,23 +53,15 @@ def test_staff_find_order_watch_suspend_and_resume(product: Product, browser: Br
     page.get_by_role("button", name="Suspend the organisation").click()
     expect(head.get_by_text("Suspended", exact=True)).to_be_visible(timeout=60_000)
     with product.client(address) as member:
-        wait_for(lambda: member.get("/", headers={"Accept": "text/html"}).status_code == 403)
+        eventually(lambda: member.get("/", headers={"Accept": "text/html"}).status_code == 403)
 
     page.get_by_role("link", name="Lift…").click()
     page.get_by_role("button", name="Lift the hold").click()
     expect(head.get_by_text("Live", exact=True)).to_be_visible(timeout=60_000)
     with product.client(address) as member:
-        wait_for(lambda: member.get("/", headers={"Accept": "text/html"}).status_code in {200, 303})
+        eventually(lambda: member.get("/", headers={"Accept": "text/html"}).status_code in {200, 303})
 
-    page.keyboard.press("Control+k")
+    awake(page).keyboard.press("Control+k")
     page.keyboard.type("atelie morvan")
     expect(page.get_by_role("option").first).to_contain_text("Atelier Morvan")
     assert browser.complaints == []
-
-
-def wait_for(true: object, seconds: float = 90) -> None:
-    """The tenant app hears of a change within a second."""
-    deadline = time.monotonic() + seconds
-    while not true():  # type: ignore[operator]
-        assert time.monotonic() < deadline, "it did not become true"
-        time.sleep(0.1)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser as Chromium
-from playwright.sync_api import BrowserContext, CDPSession, Page, Route, expect, sync_playwright
+from playwright.sync_api import BrowserContext, CDPSession, Page, Request, expect, sync_playwright
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -20,6 +20,9 @@ ARGUMENTS = [
     "--disable-sync",
     "--no-first-run",
     "--disable-features=OptimizationHints,MediaRouter,Translate",
+    # Chromium itself finds no other host. Were Playwright to judge each request, a page's scripts would wait for a test
+    # that is at work elsewhere, and nothing would be cached.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost, EXCLUDE *.localhost",
 ]
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 800}
@@ -71,7 +74,7 @@ class Browser:
             **options,
         )
         made.set_default_timeout(PATIENCE_MS)
-        made.route("**/*", self._let_through)
+        made.on("request", self._note)
         made.on("weberror", lambda error: self.complaints.append(str(error.error)))
         made.on("console", self._listen)
         self._contexts.append(made)
@@ -81,12 +84,9 @@ class Browser:
         """A page with cookies of its own: `lang="fr"`, `dark=True`, `phone=True`."""
         return self.context(**options).new_page()
 
-    def _let_through(self, route: Route) -> None:
-        if stays_here(route.request.url):
-            route.continue_()
-        else:
-            self.left.append(route.request.url)
-            route.abort()
+    def _note(self, request: Request) -> None:
+        if not stays_here(request.url):
+            self.left.append(request.url)
 
     def _listen(self, message: Any) -> None:
         # Chromium also logs each answer of 4xx as an error: those are the pages' own business.
@@ -108,6 +108,15 @@ def chromium() -> Iterator[Chromium]:
             yield running
         finally:
             running.close()
+
+
+def awake(page: Page) -> Page:
+    """The page, once its scripts have run: what is seen before them hears no key, and a button may do less.
+
+    `goto`, `reload` and `wait_for_url` wait for them; a click that leads to another page does not.
+    """
+    page.wait_for_load_state()
+    return page
 
 
 def authenticator(page: Page, *, verifies: bool = True) -> tuple[CDPSession, str]:
