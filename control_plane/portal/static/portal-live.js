@@ -5,15 +5,30 @@ const SOON = 60;
 const PENDING = 2500;
 const PATIENCE = [1000, 2000, 5000, 10000];
 
-/** Puts in what differs; a part that holds the focus or an open menu waits. @param {Document} fresh */
+// What is held by its reader is not taken away under the hand.
+const HELD = ":focus-visible, :popover-open, :active";
+
+/** Details that the reader has unfolded stay so. @param {Element} part @param {Element} newer */
+function keepUnfolded(part, newer) {
+  const now = part.querySelectorAll("details");
+  newer.querySelectorAll("details").forEach((one, n) => one.toggleAttribute("open", now[n]?.open ?? one.open));
+}
+
+/** Puts in what differs, and says whether a part waits because it is held. @param {Document} fresh */
 function replaceParts(fresh) {
+  let waits = false;
   for (const part of document.querySelectorAll("[data-live]")) {
     const newer = fresh.getElementById(part.id);
-    if (!newer) part.remove();
-    else if (newer.outerHTML !== part.outerHTML && !part.querySelector(":focus-visible, :popover-open")) {
-      part.replaceWith(document.importNode(newer, true));
+    if (!newer) {
+      part.remove();
+      continue;
     }
+    keepUnfolded(part, newer);
+    if (newer.outerHTML === part.outerHTML) continue;
+    if (part.querySelector(HELD)) waits = true;
+    else part.replaceWith(document.importNode(newer, true));
   }
+  return waits;
 }
 
 class Follower {
@@ -67,6 +82,7 @@ class Follower {
 
   stop() {
     clearTimeout(this.pending);
+    clearTimeout(this.timer);
     this.end();
   }
 
@@ -78,16 +94,16 @@ class Follower {
     setTimeout(() => this.begin(), wait);
   }
 
-  soon() {
+  soon(wait = SOON) {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.look(), SOON);
+    this.timer = setTimeout(() => this.look().catch(() => this.soon(PENDING)), wait);
   }
 
   async look() {
     const response = await fetch(location.href, { headers: { Accept: "text/html" } });
     if (!response.ok || response.redirected) return;
-    replaceParts(new DOMParser().parseFromString(await response.text(), "text/html"));
-    this.begin();
+    if (replaceParts(new DOMParser().parseFromString(await response.text(), "text/html"))) this.soon(PENDING);
+    else this.begin();
   }
 }
 

@@ -48,12 +48,15 @@ function watch(input) {
     own = input.value !== "";
     soon();
   });
-  if (from instanceof HTMLInputElement)
-    from.addEventListener("input", () => {
-      if (own) return;
-      input.value = slug(from.value);
-      soon();
-    });
+  if (!(from instanceof HTMLInputElement)) return;
+  const propose = () => {
+    if (own) return;
+    input.value = slug(from.value);
+    soon();
+  };
+  from.addEventListener("input", propose);
+  // What was typed before this script had come counts as well.
+  if (from.value) propose();
 }
 
 for (const input of document.querySelectorAll("input[data-check]"))
