@@ -13,6 +13,7 @@ import requests
 
 from tests.filestore.gateway import running_gateway
 from tests.filestore.tenants import Tenant, md5, new_key, new_tenant
+from tests.world.waiting import eventually
 
 KILLS = 50
 WRITERS = 4
@@ -31,7 +32,7 @@ class Writer:
     seed: int
     may_hold: dict[str, set[bytes | None]] = field(default_factory=dict)
     acknowledged: int = 0
-    resumed: int = 0
+    unheard: int = 0
     wrong: list[str] = field(default_factory=list)
 
     def run(self, stopping: threading.Event) -> None:
@@ -54,7 +55,7 @@ class Writer:
         while True:
             try:
                 answer = call()
-            except requests.ConnectionError as error:
+            except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
                 if "refused" not in str(error):
                     raise Unheard from error
                 assert time.monotonic() < deadline, "the gateway does not come back"
@@ -69,6 +70,7 @@ class Writer:
         try:
             self.ask(call)
         except Unheard:
+            self.unheard += 1
             self.may_hold[key] = before | {becomes}
         else:
             self.may_hold[key] = {becomes}
@@ -109,10 +111,10 @@ class Writer:
             try:
                 return self.ask(call)
             except Unheard:
-                self.resumed += 1
+                self.unheard += 1
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_no_acknowledged_object_is_lost_by_fifty_kills(tmp_path: Path) -> None:
     moments = random.Random(7)
     with running_gateway(tmp_path / "store") as gateway:
@@ -121,10 +123,15 @@ def test_no_acknowledged_object_is_lost_by_fifty_kills(tmp_path: Path) -> None:
         threads = [threading.Thread(target=writer.run, args=(stopping,)) for writer in writers]
         for thread in threads:
             thread.start()
-        for _ in range(KILLS):
-            time.sleep(moments.uniform(0.02, 0.4))
+        kills = 0
+        while kills < KILLS or not tried(writers):
+            heard = acknowledged(writers)
+            # They are at it again: right after a start there is nothing to be lost.
+            eventually(lambda heard=heard: acknowledged(writers) > heard or troubled(writers))  # type: ignore[misc]
+            time.sleep(moments.uniform(0.0, 0.3))
             gateway.kill()
             gateway.start()
+            kills += 1
         stopping.set()
         for thread in threads:
             thread.join(RESTART_SECONDS * 2)
@@ -144,6 +151,16 @@ def check(tenant: Tenant, writers: list[Writer]) -> None:
     tenant.store.sweep(tenant.name, older_than=-1)
     assert tenant.left() == []
     assert tenant.store.recount(tenant.name) == sum(there.values())
-    # Otherwise little was tried.
-    assert sum(writer.acknowledged for writer in writers) > KILLS
-    assert sum(len(bodies) > 1 for bodies in told.values()) + sum(writer.resumed for writer in writers) > KILLS // 4
+
+
+def acknowledged(writers: list[Writer]) -> int:
+    return sum(writer.acknowledged for writer in writers)
+
+
+def troubled(writers: list[Writer]) -> bool:
+    return any(writer.wrong for writer in writers)
+
+
+def tried(writers: list[Writer]) -> bool:
+    """Whether enough calls were cut off in their midst; otherwise little was tried."""
+    return sum(writer.unheard for writer in writers) > KILLS // 4 or troubled(writers)

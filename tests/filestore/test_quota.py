@@ -141,17 +141,15 @@ def test_twenty_threads_at_once_never_pass_the_quota(bucket: Path) -> None:
 
 def test_the_same_threads_pass_it_when_nothing_is_locked(bucket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The broken control: were it to hold too, the tests above would prove nothing."""
-    import time
+    counted, gate = disk.count, threading.Barrier(20)
 
-    counted = disk.count
-
-    def slow_count(folder: Path) -> int:
+    def counted_by_all(folder: Path) -> int:
         total = counted(folder)
-        time.sleep(0.02)
+        gate.wait(60)
         return total
 
     monkeypatch.setattr(disk, "locked", lambda _path, **_how: contextlib.nullcontext())
-    monkeypatch.setattr(disk, "count", slow_count)
+    monkeypatch.setattr(disk, "count", counted_by_all)
     together([lambda: direct(bucket)] * 20)
     monkeypatch.undo()
     assert FileStore(bucket.parents[1]).recount("org-a") > 1000
