@@ -160,9 +160,9 @@ def test_the_sweep_proves_a_pending_claim_by_itself_and_once_a_day_looks_again(a
     view: DomainView = acme.call(identity.claim_domain, name(), actor=ADA)
     acme.prove(view)
     assert look(acme, view).state == "proven"
-    asked = len(acme.servers[0].asked)
+    asked = acme.servers[0].asked.count(view.record_name)
     identity.keep_domains(acme.house.engine, acme.settings)
-    assert len(acme.servers[0].asked) == asked
+    assert acme.servers[0].asked.count(view.record_name) == asked
     ((due,),) = acme.house.sql("select check_at from organisation_domain where id = :id", id=view.id)
     assert timedelta(hours=23) < due - datetime.now(UTC) < timedelta(hours=25)
 
@@ -198,7 +198,7 @@ def test_one_that_stumbles_is_put_off_and_keeps_no_other_back(
 
 def due_now(acme: Setting, *views: DomainView) -> None:
     """These and no others."""
-    acme.house.sql("update organisation_domain set check_at = null where check_at <= now()")
+    acme.house.sql("update organisation_domain set check_at = null")
     for view in views:
         acme.house.sql("update organisation_domain set check_at = now() where id = :id", id=view.id)
 
