@@ -1,5 +1,6 @@
 """Changes to an organisation: nouns put on and taken off, against the version that was read, told by dry runs."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -7,13 +8,15 @@ import pytest
 from tests.operator_api.conftest import Api
 
 REASON = {"reason": "Contract 42 has ended"}
+# After the end of any trial that begins now, and within the two years that one may last.
+LATER = (datetime.now(UTC) + timedelta(days=500)).date().isoformat()
 WRITES: list[tuple[str, str, str, Any]] = [
     ("live", "PATCH", "", {"name": "Ville de Sèvres"}),
     ("live", "PUT", "/suspension", REASON),
     ("live", "PUT", "/read-only", REASON),
     ("live", "PUT", "/closure", REASON),
     ("live", "PUT", "/offer", {"offer": "business"}),
-    ("live", "PUT", "/trial", {"until": "2027-06-30", "reason": "A gift"}),
+    ("live", "PUT", "/trial", {"until": LATER, "reason": "A gift"}),
     ("live", "DELETE", "/suspension", None),
     ("live", "DELETE", "/read-only", None),
     ("live", "DELETE", "/closure", None),
