@@ -31,7 +31,7 @@ AT_ONCE = timedelta(0)
 WORKERS = 2
 
 Watch = Callable[[str, UUID], None]
-"""Told `begin` and `end` of each turn, for the tests."""
+"""Told `begin` and `end` of each turn's work, both under its lease, for the tests."""
 
 
 class Mirroring:
@@ -102,17 +102,18 @@ class Mirroring:
                 row = ledger.claim(session, organisation_id, self.pace.lease)
             if row is None:
                 return False
-            self.watch("begin", organisation_id)
             try:
                 self._turn(Lease(connection, row, self.pace, self.stop))
             except Lost:
                 log.info("the lease of a mirror was lost", organisation_id=str(organisation_id))
-            finally:
-                self.watch("end", organisation_id)
             return True
 
     def _turn(self, lease: Lease) -> None:
-        due_in, values = self._slice(lease)
+        self.watch("begin", lease.organisation_id)
+        try:
+            due_in, values = self._slice(lease)
+        finally:
+            self.watch("end", lease.organisation_id)
         due_at: Any = func.now() + due_in
         if values.get("state") == "whole":
             # Whoever asked while the pass was under way wants one that begins after that.
