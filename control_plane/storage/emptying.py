@@ -21,7 +21,8 @@ GONE = frozenset({"NoSuchBucket", "NoSuchUpload", "NoSuchKey"})
 class Emptying:
     """One go at a bucket. `Unavailable("removing")` says that something is left when the time is up.
 
-    `count` tells how many entries the bucket holds, for the words.
+    However slow the store is, each go takes something away: repeated often enough, they come to an end. `count` tells
+    how many entries the bucket holds, for the words.
     """
 
     gateway: Gateway
@@ -30,6 +31,7 @@ class Emptying:
     count: Callable[[], int]
     seconds: float = BITE_SECONDS
     _until: float = 0.0
+    _aborted: int = 0
     _deleted: int = 0
     _refused: list[str] = field(default_factory=list)
 
@@ -57,6 +59,7 @@ class Emptying:
                 except Failure as failure:
                     if failure.code not in GONE:
                         raise
+                self._aborted += 1
 
     def _delete_objects(self) -> None:
         """Every version of every object; what is refused stays, and is counted."""
@@ -93,7 +96,8 @@ class Emptying:
         return self.gateway.owner(self.key, method, path, params, body)
 
     def _in_time(self) -> None:
-        if time.monotonic() < self._until:
+        done = self._aborted + self._deleted + len(self._refused)
+        if not done or time.monotonic() < self._until:
             return
         if self._refused and not self._deleted:
             raise self._stuck()

@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from itertools import islice
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -19,7 +20,9 @@ TICK_SECONDS = 0.2
 def in_order(
     items: Iterable[T], work: Callable[[T, threading.Event], R], until: float, tick: Callable[[], None]
 ) -> Generator[tuple[T, R], None, None]:
-    """Each item with its result. After `until` (monotonic) none is begun; those that are, are waited for.
+    """Each item with its result. After `until` (monotonic) none but the first is begun; those begun are waited for.
+
+    So however short the time is, and however slow the machine, something is done in it.
 
     `tick` is called now and then; what it raises, or who closes the iterator, sets the event that the work watches.
     """
@@ -28,6 +31,8 @@ def in_order(
     left = iter(items)
     with ThreadPoolExecutor(THREADS, thread_name_prefix="mirror") as pool:
         try:
+            for one in islice(left, 1):
+                waiting.append((one, pool.submit(work, one, halt)))
             while True:
                 _fill(waiting, left, until, lambda one: pool.submit(work, one, halt))
                 if not waiting:
