@@ -1,18 +1,25 @@
 """A worker that is killed anywhere costs nothing but time: the next one goes on, and in the end both are equal."""
 
+import base64
 import os
 import random
 import subprocess
 import sys
-import time
+import threading
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
+from kit.db import transaction, vault_of
 from tests.mirror.town import Town, keys_in
+from tests.storage.between import Fate, standing_between
+from tests.world.waiting import eventually
 
 MIB = 1024 * 1024
 KILLS = 22
+# More than the product begins before the first of them has ended, so that each worker could go on a little.
+MOST = 60
 WORK = """
 import sys
 from datetime import timedelta
@@ -53,70 +60,84 @@ def kill(process: "subprocess.Popen[str]") -> None:
     process.stdout.close()
 
 
-@pytest.mark.timeout(300)
+class Narrow:
+    """Lets a worker write so many objects and no more: all that are killed together have not done everything."""
+
+    def __init__(self) -> None:
+        self.written = 0
+        self.most: int | None = MOST
+
+    def fate(self, _number: int, method: str, path: str) -> Fate:
+        if method != "PUT" or "partNumber" in path:
+            return "pass"
+        self.written += 1
+        return "pass" if self.most is None or self.written <= self.most else "hang"
+
+
+@pytest.mark.timeout(600)
 def test_a_worker_that_is_killed_again_and_again_ends_with_an_equal_mirror(town: Town) -> None:
-    import base64
-
-    from kit.db import transaction, vault_of
-
     with transaction(town.engine) as session:
         vault_key = base64.b64encode(vault_of(session).master).decode()
     org = town.organisation()
-    org.small(1000)
+    org.small(200)
     org.put(os.urandom(100 * MIB))
-    org.small(1000)
-    chance = random.Random(20)
-    cursors: list[str] = []
-    for _ in range(KILLS):
+    org.small(1800)
+    chance, narrow, cursors = random.Random(20), Narrow(), [""]
+    with standing_between(town.backup_endpoint) as between:
+        between.fate = narrow.fate
+        town.aim("mirror,endpoint", between.endpoint)
+        for number in range(KILLS):
+            narrow.written = 0
+            process = worker(town, vault_key)
+            wanted = chance.randrange(MOST)
+            eventually(lambda wanted=wanted: narrow.written >= wanted)  # type: ignore[misc]
+            if number % 4 == 3:
+                eventually(lambda: cursor(town) not in cursors)
+            kill(process)
+            cursors.append(cursor(town))
+        assert 0 < len(keys_in(org.mirror)) < 2001, "it was killed in the middle of its work"
+        # Work is not lost: the cursor only went on.
+        assert cursors == sorted(cursors)
+        narrow.most = None
         process = worker(town, vault_key)
-        time.sleep(chance.uniform(0.02, 0.5))
+        eventually(lambda: town.seen(org).state == "whole", seconds=300)
         kill(process)
-        cursors.append(cursor(town) or "")
-    assert 0 < len(keys_in(org.mirror)) < 2001, "it was killed in the middle of its work"
-    # Work is not lost: the cursor only went on, and it did more than once.
-    assert cursors == sorted(cursors)
-    assert len(set(cursors)) > 3
-    process = worker(town, vault_key)
-    deadline = time.monotonic() + 120
-    while town.seen(org).state != "whole":
-        assert time.monotonic() < deadline, town.seen(org)
-        time.sleep(0.1)
-    kill(process)
-    assert org.same()
-    seen = town.seen(org)
-    assert (seen.objects, seen.missing, seen.bytes) == (2001, 0, 100 * MIB + 2000 * 300)
-    # The next pass finds nothing to do, and no upload of the dead is left.
-    assert town.settle(org).copied == 0
+        assert org.same()
+        seen = town.seen(org)
+        assert (seen.objects, seen.missing, seen.bytes) == (2001, 0, 100 * MIB + 2000 * 300)
+        # The next pass finds nothing to do, and no upload of the dead is left.
+        assert town.settle(org).copied == 0
     assert b"<UploadId>" not in town.at_mirror("GET", org, {"uploads": ""})
 
 
-def cursor(town: Town) -> str | None:
-    from sqlalchemy import text
-
+def cursor(town: Town) -> str:
     with town.engine.connect() as connection:
-        found: str | None = connection.execute(text("select cursor from mirror")).scalar_one_or_none()
-        return found
+        return connection.execute(text("select cursor from mirror")).scalar_one_or_none() or ""
 
 
 def test_a_process_that_should_end_leaves_its_work_at_once(town: Town) -> None:
     """SIGTERM is not waited for by a copy that takes minutes."""
-    import threading
-
     org = town.organisation()
-    org.put(os.urandom(300 * MIB))
+    org.put(os.urandom(100 * MIB))
     stop = threading.Event()
-    mirroring = town.worker(stop=stop)
-    thread = threading.Thread(target=mirroring.round)
-    thread.start()
-    deadline = time.monotonic() + 90
-    while not town.at_mirror_uploads(org):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    stop.set()
-    thread.join(timeout=60)
-    assert not thread.is_alive()
-    mirroring.close()
-    assert keys_in(org.mirror) == set()
-    assert not town.at_mirror_uploads(org)
-    assert town.settle(org).objects == 1
+
+    def held(_number: int, method: str, path: str) -> Fate:
+        if method == "PUT" and "partNumber" in path:
+            stop.wait(60)
+        return "pass"
+
+    with standing_between(town.backup_endpoint) as between:
+        between.fate = held
+        town.aim("mirror,endpoint", between.endpoint)
+        mirroring = town.worker(stop=stop)
+        thread = threading.Thread(target=mirroring.round)
+        thread.start()
+        eventually(lambda: town.at_mirror_uploads(org))
+        stop.set()
+        thread.join(timeout=60)
+        assert not thread.is_alive()
+        mirroring.close()
+        assert keys_in(org.mirror) == set()
+        assert not town.at_mirror_uploads(org)
+        assert town.settle(org).objects == 1
     assert org.same()

@@ -10,6 +10,7 @@ import pytest
 from control_plane.storage import MirrorPace
 from tests.mirror.town import Town, keys_in
 from tests.storage.between import standing_between
+from tests.world.waiting import PATIENCE
 
 MIB = 1024 * 1024
 AGE = "update mirror_gone set seen_at = now() - make_interval(days => :days) where organisation_id = :id"
@@ -157,19 +158,20 @@ def test_an_object_that_is_deleted_while_it_is_copied_is_no_trouble(town: Town) 
 
 def test_a_long_pass_gives_way_to_others_and_goes_on_from_where_it_was(town: Town) -> None:
     large, small = town.organisation(), town.organisation()
-    large.small(1500)
+    large.small(600)
     small.put(b"one")
     turns: list[str] = []
     names = {large.id: "large", small.id: "small"}
     pace = MirrorPace(slice=timedelta(seconds=0.5))
     worker = town.worker(pace, workers=1, watch=lambda what, one: turns.append(names[one]) if what == "begin" else None)
-    worker.round(60)
-    worker.close()
+    with town.slowed("mirror,endpoint"):
+        worker.round(PATIENCE)
+        worker.close()
     assert turns.count("large") > 2
     assert turns.index("small") < 2, turns
     assert turns.count("small") == 1
     assert town.seen(large).state == town.seen(small).state == "whole"
-    assert town.seen(large).copied == 1500
+    assert town.seen(large).copied == 600
     assert large.same()
 
 
@@ -186,14 +188,14 @@ def test_a_mirror_whose_bucket_is_lost_says_so_and_begins_anew(town: Town) -> No
 
 def test_a_bucket_that_is_lost_in_the_middle_of_a_pass_is_made_again(town: Town) -> None:
     org = town.organisation()
-    org.small(1500)
-    town.once(org, town.worker(MirrorPace(slice=timedelta(seconds=1))))
-    half = town.seen(org)
-    assert half.state == "copying"
-    org.delete(keys_in(org.mirror), of=org.mirror)
-    town.at_mirror("DELETE", org)
-    town.settle(org)
-    assert town.seen(org).objects == 1500
+    org.small(600)
+    worker = town.worker(MirrorPace(slice=timedelta(seconds=0.5)))
+    with town.slowed("mirror,endpoint"):
+        assert town.once(org, worker).state == "copying"
+        worker.close()
+        org.delete(keys_in(org.mirror), of=org.mirror)
+        town.at_mirror("DELETE", org)
+        assert town.settle(org).objects == 600
     assert org.same()
 
 
@@ -214,7 +216,7 @@ def test_a_store_without_a_mirror_is_left_in_peace(town: Town) -> None:
     org.put(b"one")
     town.sql("update cell set store = store - 'mirror'")
     worker = town.worker()
-    assert worker.round(5) is None
+    assert worker.round(PATIENCE) is None
     worker.close()
     assert town.seen(org).state == "off"
 
@@ -223,10 +225,10 @@ def test_an_organisation_without_a_bucket_yet_is_waited_for(town: Town) -> None:
     org = town.organisation()
     town.sql("update store_key set stored_at = null")
     worker = town.worker()
-    worker.round(5)
+    worker.round(PATIENCE)
     assert town.seen(org).state == "new", "nobody has made it a row"
     town.sql("update store_key set stored_at = now()")
-    worker.round(5)
+    worker.round(PATIENCE)
     assert town.seen(org).state == "whole"
     town.sql("update store_key set state = 'gone'")
     town.sql("update mirror set due_at = now()")
@@ -237,17 +239,18 @@ def test_an_organisation_without_a_bucket_yet_is_waited_for(town: Town) -> None:
 
 def test_who_asks_while_a_pass_is_under_way_gets_another_one(town: Town) -> None:
     org = town.organisation()
-    org.small(1200)
+    org.small(600)
     worker = town.worker(MirrorPace(slice=timedelta(seconds=0.5)))
-    assert town.once(org, worker).state == "copying"
-    town.ask(org)
-    while town.seen(org).state != "whole":
-        assert worker.turn(org.id)
-    first = town.seen(org).whole_at
-    while town.seen(org).whole_at == first:
-        assert worker.turn(org.id), "the one that was asked for"
-    assert not worker.turn(org.id)
-    worker.close()
+    with town.slowed("mirror,endpoint"):
+        assert town.once(org, worker).state == "copying"
+        town.ask(org)
+        while town.seen(org).state != "whole":
+            assert worker.turn(org.id)
+        first = town.seen(org).whole_at
+        while town.seen(org).whole_at == first:
+            assert worker.turn(org.id), "the one that was asked for"
+        assert not worker.turn(org.id)
+        worker.close()
 
 
 def test_unfinished_uploads_of_a_dead_worker_are_cleared_away(town: Town) -> None:

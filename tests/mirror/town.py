@@ -5,8 +5,9 @@ What looks at the stores here is obstore and calls by hand: what is tested is no
 
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -36,6 +37,7 @@ from control_plane.storage import (
 from kit.db import transaction, vault_of
 from kit.ids import new_id
 from kit.s3 import Signer
+from tests.storage.between import Fate, standing_between
 
 CELL = "fr-par-1"
 BACKUP_SECRET = "the-secret-of-the-backup-user-which-nobody-may-see"
@@ -201,6 +203,20 @@ class Town:
         """The cell's store, or its mirror, is found there from now on."""
         value = f"jsonb_set(store, '{{{setting}}}', to_jsonb(cast(:address as text)))"
         self.sql(f"update cell set store = {value}", address=address)
+
+    @contextmanager
+    def slowed(self, setting: str, seconds: float = 0.005) -> Iterator[None]:
+        """Each write on this side takes so long, one after the other: no machine does them all in one slice."""
+
+        def slowly(_number: int, method: str, _path: str) -> Fate:
+            if method == "PUT":
+                time.sleep(seconds)
+            return "pass"
+
+        with standing_between(self.endpoint if setting == "endpoint" else self.backup_endpoint) as between:
+            between.fate = slowly
+            self.aim(setting, between.endpoint)
+            yield
 
     def at_mirror(self, method: str, org: Org, params: Mapping[str, str] | None = None, key: str = "") -> bytes:
         """A call by hand on the organisation's bucket in the mirror, by the mirror's own key."""

@@ -4,7 +4,7 @@ import http.client
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
@@ -15,13 +15,17 @@ Fate = Literal["pass", "lose the call", "lose the answer", "unknown error", "han
 
 @dataclass
 class Between:
-    """`fate` is asked for each call by its number (from 0), method and path with query."""
+    """`fate` is asked for each call by its number (from 0), method and path with query.
+
+    `under_way` are the calls that the gateway has and has not answered, whether anybody waits for them or not.
+    """
 
     behind: str
     endpoint: str = ""
     fate: Callable[[int, str, str], Fate] = lambda _number, _method, _path: "pass"
     calls: list[str] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
+    under_way: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def decide(self, method: str, path: str) -> Fate:
@@ -29,6 +33,17 @@ class Between:
             number = len(self.calls)
             self.calls.append(f"{method} {path.partition('?')[0]}")
             return self.fate(number, method, path)
+
+    @contextmanager
+    def passing(self) -> Iterator[None]:
+        """A call is at the gateway."""
+        with self._lock:
+            self.under_way += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.under_way -= 1
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -46,7 +61,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif fate == "unknown error":
             self._answer(500, {}, b'{"Code":"UnknownError","Message":""}')
         else:
-            status, headers, content = self._ask(body)
+            with self.between.passing():
+                status, headers, content = self._ask(body)
             if fate == "lose the answer":
                 self._hang_up()
             else:
@@ -78,7 +94,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _hang_up(self) -> None:
         self.close_connection = True
-        self.connection.shutdown(socket.SHUT_RDWR)
+        # Whoever waited may have gone.
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
 
     def log_message(self, *_args: object) -> None:
         pass
