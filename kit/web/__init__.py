@@ -1,6 +1,6 @@
 """What every face shares on the wire: the frame around a request, problems, forged requests refused, health."""
 
-from kit.web.csrf import Csrf, require_same_origin
+from kit.web.csrf import Csrf
 from kit.web.frame import Frame, client_ip, content_policy, host_of, request_id
 from kit.web.health import health_routes
 from kit.web.problems import ErrorPage, exception_handlers, problem, wants_page
@@ -18,6 +18,5 @@ __all__ = [
     "problem",
     "provide_session",
     "request_id",
-    "require_same_origin",
     "wants_page",
 ]

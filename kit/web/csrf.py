@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from litestar import Request
-from litestar.connection import ASGIConnection
-from litestar.handlers import BaseRouteHandler
 
 from kit.errors import Refusal
 from kit.web.frame import host_of
@@ -38,7 +36,7 @@ def _stale() -> Refusal:
     )
 
 
-def same_origin(request: ASGIConnection[Any, Any, Any, Any]) -> bool:
+def same_origin(request: Request[Any, Any, Any]) -> bool:
     """Whether a request comes from a page of its own host, scheme and port, or from no browser at all."""
     site = request.headers.get("sec-fetch-site")
     if site is not None and site not in {"same-origin", "none"}:
@@ -48,12 +46,6 @@ def same_origin(request: ASGIConnection[Any, Any, Any, Any]) -> bool:
         return True
     host = host_of(request.scope)
     return host is not None and origin.lower() == f"{request.scope['scheme']}://{host}"
-
-
-def require_same_origin(request: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
-    """Litestar guard for what has no session yet (sign-in, sign-up): a write from another site is refused."""
-    if request.scope.get("method") not in SAFE and not same_origin(request):
-        raise _foreign()
 
 
 @dataclass(frozen=True)

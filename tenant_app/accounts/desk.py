@@ -55,7 +55,7 @@ class SessionOver(Exception):  # noqa: N818 - no failure: what the desk does abo
         self.session_hash = session_hash
 
 
-def require_session(request: AnyConnection, _handler: BaseRouteHandler) -> None:
+async def require_session(request: AnyConnection, _handler: BaseRouteHandler) -> None:
     """Litestar guard for what takes JSON: nobody's body is read. Whose session it is, the desk asks."""
     if token_of(request) is None:
         raise sign_in_needed()

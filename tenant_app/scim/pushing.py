@@ -86,7 +86,7 @@ def token_of(record: TenantRecord, secret: str) -> ScimToken | None:
     return found if secret else None
 
 
-def directory(connection: AnyConnection, _handler: BaseRouteHandler) -> None:
+async def directory(connection: AnyConnection, _handler: BaseRouteHandler) -> None:
     """Litestar guard: whoever has a SCIM token of this very workspace."""
     record = tenant(connection)
     token = token_of(record, _sent_secret(connection))

@@ -119,14 +119,18 @@ class Clock:
 
 
 def cpu(pids: list[int]) -> float:
+    """Processor seconds of these processes and, but for this one, of those below them: not counted by ticks."""
     total = 0.0
     for pid in pids:
         # The servers are children of this process: it counts for itself alone.
         children = [] if pid == os.getpid() else psutil.Process(pid).children(recursive=True)
-        for one in [psutil.Process(pid), *children]:
-            times = one.cpu_times()
-            total += times.user + times.system
+        total += sum(time.clock_gettime(clock_of(one)) for one in [pid, *(child.pid for child in children)])
     return total
+
+
+def clock_of(pid: int) -> int:
+    """Another process's clock of processor time, as clock_getcpuclockid(3) makes its number on Linux."""
+    return (~pid << 3) | 2
 
 
 def measure(

@@ -11,7 +11,7 @@ from litestar.params import FromPath, JSONBody
 from sqlalchemy.exc import OperationalError
 
 from kit.errors import Refusal, Refusals, Unavailable
-from kit.web import Csrf, Frame, client_ip, exception_handlers, health_routes, request_id, require_same_origin
+from kit.web import Csrf, Frame, client_ip, exception_handlers, health_routes, request_id
 
 KEY = bytes(32)
 csrf = Csrf(KEY, lambda request: request.cookies.get("sid"))
@@ -62,11 +62,6 @@ async def write(request: Request[Any, Any, Any]) -> dict[str, str]:
     return {"note": (await request.form()).get("note", "")}
 
 
-@post("/sign-in", guards=[require_same_origin], sync_to_thread=False)
-def sign_in() -> str:
-    return "in"
-
-
 def page(_request: Request[Any, Any, Any], status: int, refusal: Refusal | None) -> Response[str]:
     return Response(f"<h1>{status} {refusal}</h1>", status_code=status, media_type="text/html")
 
@@ -77,7 +72,7 @@ def away() -> None:
 
 def client(*, edges: frozenset[str] = frozenset(), checks: dict[str, Any] | None = None) -> httpx.Client:
     app = Litestar(
-        [fail, order, who, form, write, sign_in, *health_routes(checks or {})],
+        [fail, order, who, form, write, *health_routes(checks or {})],
         exception_handlers=exception_handlers(page),
         logging_config=None,
         openapi_config=None,
@@ -231,8 +226,8 @@ def test_a_forged_write_is_refused(headers: dict[str, str], code: str) -> None:
 
 
 def test_without_a_session_the_origin_alone_counts() -> None:
-    assert client().request("POST", "/sign-in", headers={"origin": "http://a.localhost:8080"}).status_code == 201
-    assert client().request("POST", "/sign-in", headers={"origin": "http://evil.localhost"}).status_code == 403
+    assert client().request("POST", "/write", headers={"origin": "http://a.localhost:8080"}).status_code == 201
+    assert client().request("POST", "/write", headers={"origin": "http://evil.localhost"}).status_code == 403
 
 
 def test_two_tokens_of_a_session_differ_and_both_count() -> None:
