@@ -82,14 +82,21 @@ def test_a_daemon_that_is_killed_is_back_and_nothing_is_lost(own: RunningCeph, n
     assert call(own, "PUT", f"/probe/after-{name}", b"new").status_code == 200
 
 
-def test_a_gateway_that_died_keeps_nobody_waiting_for_half_a_minute(own: RunningCeph) -> None:
-    own.restart(GATEWAY)
+def seconds_after_a_death(running: RunningCeph) -> float:
+    """How long a change of an account takes at one gateway while the other one is dead."""
     began = time.monotonic()
-    # What changes an account is told to every gateway, also to the dead one.
-    made = call(own, "PUT", f"/admin/user?uid=late-{uuid4().hex}&display-name=Late&generate-key=false", number=1)
+    running.kill(GATEWAY)
+    # It is told to every gateway, also to the dead one.
+    made = call(running, "PUT", f"/admin/user?uid=late-{uuid4().hex}&display-name=Late&generate-key=false", number=1)
+    took = time.monotonic() - began
     assert made.status_code == 200, made.text
-    # Ceph itself would wait thirty.
-    assert time.monotonic() - began < 28
+    running.restart(GATEWAY)
+    return took
+
+
+def test_a_gateway_that_died_keeps_nobody_waiting_for_half_a_minute(own: RunningCeph) -> None:
+    # Ceph by itself would wait thirty every time; a machine that is too busy to tell is not so every time.
+    assert any(seconds_after_a_death(own) < 28 for _ in range(3))
 
 
 def test_killing_all_of_it_loses_nothing_and_the_next_start_continues(own: RunningCeph) -> None:
@@ -172,7 +179,7 @@ def test_a_gateway_with_tls_shows_a_certificate_of_its_authority_and_speaks_noth
     assert stores(ceph_tls)
     # Without the authority it is not believed, and plain HTTP gets no answer of S3.
     with pytest.raises(httpx.ConnectError, match="certificate"):
-        httpx.get(ceph_tls.endpoint, trust_env=False)
+        httpx.get(ceph_tls.endpoint, trust_env=False, timeout=60)
     plain = ceph_tls.endpoint.replace("https", "http")
     with suppress(httpx.TransportError):
         assert "ListAllMyBuckets" not in httpx.get(plain, trust_env=False, timeout=60).text

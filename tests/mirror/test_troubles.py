@@ -75,7 +75,7 @@ def test_a_mirror_that_hangs_is_given_up_after_a_bounded_time(
     town = fragile_town
     org = town.organisation()
     org.small(1000)
-    worker = town.worker(MirrorPace(slice=timedelta(seconds=5), first_retry=timedelta(0), last_retry=timedelta(0)))
+    worker = town.worker(MirrorPace(slice=timedelta(minutes=5), first_retry=timedelta(0), last_retry=timedelta(0)))
     town.ask(org)
     turn = threading.Thread(target=worker.turn, args=(org.id,))
     turn.start()

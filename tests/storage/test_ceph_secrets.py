@@ -47,8 +47,16 @@ def test_a_call_that_carries_a_key_fails_without_telling_it(
     key = new_key()
     with standing_between(on_ceph.endpoint) as between:
         store = CephObjectStore.at(between.endpoint, on_ceph.admin_key)
-        store.gateway.read_seconds = 0.5
-        between.fate = lambda _number, method, _path: fate if method == "PUT" else "pass"
+
+        def fated(_number: int, method: str, _path: str) -> Fate:
+            if method == "PUT":
+                return fate
+            if fate == "hang":
+                # From the next call on: this one is answered as soon as a busy gateway can.
+                store.gateway.read_seconds = 0.5
+            return "pass"
+
+        between.fate = fated
         told = told_by(lambda: store.ensure_account(org.name, [key, org.key], 1))
         store.close()
     assert between.calls.count("PUT /admin/user") == (1 if fate == "hang" else 3)
