@@ -120,10 +120,9 @@ def test_without_a_transaction_of_its_own_a_kill_leaves_a_slot_half_made_and_stu
     assert list(whole_round(cell.database).failed) == [slot]
 
 
-def test_a_server_that_is_killed_in_the_midst_comes_back_with_every_slot_whole(tmp_path_factory) -> None:
-    folder: Path = tmp_path_factory.mktemp("killed")
-    for parent in (folder, *folder.parents[:2]):
-        parent.chmod(0o755)
+def test_a_server_that_is_killed_in_the_midst_comes_back_with_every_slot_whole(world_folder: Path) -> None:
+    folder = world_folder / "killed-under-fire"
+    folder.mkdir()
     with postgres_server(folder, fsync="on") as server, fresh_database(server.url) as url:
         cell = Cell(url)
         shape = models(cell)
