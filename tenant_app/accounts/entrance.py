@@ -67,7 +67,7 @@ async def by_ticket(request: AnyRequest, ticket: str) -> Response[Any]:
 
 async def by_consent(request: AnyRequest, grant_id: UUID) -> Response[Any]:
     """A session for the provider's staff, while the grant stands and whoever gave it is an administrator."""
-    grant = support.living(tenant(request), grant_id)
+    grant = await support.awaited(request, grant_id)
     async with connection(request) as (_, conn):
         giver = None if grant is None else await people.by_id(conn, grant.administrator_id)
         if grant is None or giver is None or giver.disabled_at is not None or giver.role < Role.ADMINISTRATOR:

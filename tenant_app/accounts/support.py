@@ -5,6 +5,8 @@ he may change where the consent says so; people, sign-in and policies are never 
 record in memory at each request: what is revoked or over ends with the next one, and nothing must be swept.
 """
 
+import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -19,16 +21,29 @@ from tenant_app.accounts import policies
 from tenant_app.accounts.sessions import Origin
 from tenant_app.contract import SupportGrant
 from tenant_app.interface import Role, Viewer
-from tenant_app.tenancy import Connection, TenantRecord
+from tenant_app.tenancy import Connection, TenantRecord, directory_of, tenant
 
 # Longer work comes in again from the portal, where staff sign in anew each day.
 LONGEST = timedelta(hours=8)
+# A consent that was just given is on its way here: its ticket may come first.
+ON_ITS_WAY_SECONDS = 3.0
 
 
 def living(record: TenantRecord, of: UUID, now: datetime | None = None) -> SupportGrant | None:
     """The grant with this id, while it stands."""
     found = next((one for one in record.identity.support if one.id == of), None)
     return found if found is not None and found.until > (now or datetime.now(UTC)) else None
+
+
+async def awaited(request: Request[Any, Any, Any], of: UUID) -> SupportGrant | None:
+    """The grant with this id, while it stands; one that is not known yet is waited for a moment."""
+    directory, record = directory_of(request), tenant(request)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(ON_ITS_WAY_SECONDS):
+            while all(one.id != of for one in record.identity.support):
+                await asyncio.sleep(0.05)
+                record = directory.record(record.organisation_id) or record
+    return living(record, of)
 
 
 def origin_of(grant: SupportGrant) -> Origin:

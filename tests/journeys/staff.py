@@ -3,9 +3,10 @@
 import time
 
 import pyotp
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.journeys.looking import assert_sound
+from tests.world.chromium import awake
 from tests.world.product import Product
 
 # The cookies of who has signed in, by the product's port: a code works once in half a minute.
@@ -24,8 +25,10 @@ def sign_in(page: Page, product: Product) -> None:
         assert_sound(page)
         page.get_by_label("Code of six digits").fill(pyotp.TOTP(staff["totp_secret"]).now())
         page.get_by_role("button", name="Sign in", exact=True).click()
-        page.wait_for_load_state()
-        if "/sign-in" not in page.url:
+        # Inside, or the door again with what was wrong.
+        inside = page.locator("body[data-face=portal]")
+        expect(inside.or_(page.locator("[aria-invalid=true]"))).to_be_visible()
+        if awake(page).locator("body[data-face=portal]").count():
             _signed_in[product.port] = page.context.cookies()
             return
         time.sleep(30 - time.time() % 30 + 0.5)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.journeys.cell import wait_until_served
 from tests.journeys.looking import assert_sound
 from tests.world.chromium import Browser, authenticator
 from tests.world.names import NameServer, name_server
@@ -80,8 +81,9 @@ def connect(product: Product, page: Page, address: str, provider: SimpleSaml) ->
     expect(page.get_by_text(provider.entity_id).first).to_be_visible()
     # What he would copy into his directory; SimpleSAMLphp reads it as metadata.
     entity = page.locator("#eid").input_value()
+    expect(page.get_by_role("button", name="Run the test")).to_be_visible()
+    wait_until_served(product, address, lambda record: provider.entity_id in str(record.identity.connections))
     with product.client(address) as stranger:
-        expect(page.get_by_role("button", name="Run the test")).to_be_visible()
         provider.trust(stranger.get(entity).raise_for_status().content)
 
 
@@ -119,6 +121,7 @@ def test_a_directory_is_connected_tested_piloted_and_used(
     run_test(page)
     page.get_by_role("button", name="It is tested").click()
     pilot(page)
+    wait_until_served(own_product, address, lambda record: record.identity.connections[0].pilot == (ALICE,))
     member = browser.context(lang="en").new_page()
     member.goto(own_product.url(address))
     member.get_by_role("link", name="Continue with Lumière ID").click()

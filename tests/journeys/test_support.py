@@ -1,21 +1,21 @@
 """Support looks into a workspace because its administrator agreed, as long as he agrees: in the whole product."""
 
-import json
 import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import psycopg
 import pytest
 from playwright.sync_api import Page, expect
 
-from control_plane.embedded.firstrun import CELL_DATABASE
 from control_plane.embedded.prepared import CONTROL
-from tenant_app.contract import CellDatabase
+from tenant_app.contract import SupportGrant, TenantRecord
+from tests.journeys.cell import cell_of, organisation_of, postgres, told, wait_until_served
 from tests.journeys.looking import assert_sound
 from tests.journeys.staff import be_signed_in
 from tests.world.chromium import Browser, authenticator
@@ -36,6 +36,7 @@ class Scene:
     product: Product
     address: str
     email: str
+    organisation: UUID
     admin: Page
     staff: Page
     portal_page: str = ""
@@ -51,9 +52,7 @@ class Scene:
         self.staff.wait_for_url(f"{self.workspace}/")
 
     def ask(self, scope: str = "To read only") -> None:
-        with self.product.api() as api:
-            organisation = api.get(f"/organisations/{self.address}").json()["id"]
-        self.portal_page = f"{self.product.url('portal')}/organisations/{organisation}/support?lang=en"
+        self.portal_page = f"{self.product.url('portal')}/organisations/{self.organisation}/support?lang=en"
         self.staff.goto(self.portal_page)
         self.staff.get_by_label("Reason").fill(REASON)
         self.staff.get_by_label(scope).check()
@@ -74,6 +73,7 @@ class Scene:
         self.admin.get_by_role("link", name="Support access").first.click()
         self.admin.get_by_role("button", name="Accept").click()
         expect(self.admin.get_by_text("Open until")).to_be_visible()
+        wait_until_served(self.product, self.address, lambda record: bool(living(record)))
 
     def end(self) -> None:
         self.admin.get_by_role("link", name="Support access").first.click()
@@ -108,7 +108,7 @@ def scene(product: Product, browser: Browser) -> Scene:
     admin.get_by_role("button", name="Sign in", exact=True).click()
     admin.wait_for_url(f"{product.url(address)}/")
     be_signed_in(staff, product)
-    return Scene(product, address, email, admin, staff)
+    return Scene(product, address, email, organisation_of(product, address), admin, staff)
 
 
 def furnish(scene: Scene) -> str:
@@ -164,8 +164,8 @@ def test_support_asks_is_let_in_reads_is_refused_to_write_and_is_out_when_it_is_
     print(f"from the end of a consent to the refusal of the next page: {seconds:.1f} s")
     # What was looked at is there to be read, and a reload of the portal offers no way in.
     scene.admin.get_by_role("link", name=re.compile(REASON)).first.click()
-    for told in ("plan.txt", "Budget", "Downloaded", "Came in"):
-        expect(scene.admin.get_by_text(told).first).to_be_visible()
+    for words in ("plan.txt", "Budget", "Downloaded", "Came in"):
+        expect(scene.admin.get_by_text(words).first).to_be_visible()
     assert_sound(scene.admin)
     scene.staff.goto(scene.portal_page)
     expect(scene.staff.get_by_role("button", name="Enter the workspace")).to_have_count(0)
@@ -193,24 +193,23 @@ def write(page: Page, where: str) -> int:
     return int(page.evaluate(script, where))
 
 
+def living(record: TenantRecord) -> tuple[SupportGrant, ...]:
+    """The consents that stand."""
+    return tuple(one for one in record.identity.support if one.until > datetime.now(UTC))
+
+
 def shorten(scene: Scene, left: timedelta) -> None:
     """The consent that stands ends so soon, as if it had been given long ago: no consent is for less than 3 hours."""
-    drawn = json.loads((scene.product.var / "secrets.json").read_text())
-    server = f"postgresql://postgres:{drawn['postgres_password']}@127.0.0.1:{drawn['postgres_port']}"
-    ends = datetime.now(UTC) + left
-    with psycopg.connect(f"{server}/{CONTROL}") as connection:
-        of = connection.execute("select id from organisation where address = %s", [scene.address]).fetchone()
-        assert of
+    of, ends = scene.organisation, datetime.now(UTC) + left
+    with psycopg.connect(f"{postgres(scene.product)}/{CONTROL}") as connection:
         living = "organisation_id = %s and ended_at is null and accepted_at is not null"
-        connection.execute(f"update support_access set until = %s where {living}".encode(), [ends, of[0]])
-    cell = CellDatabase(f"{server}/{CELL_DATABASE}")
-    record = cell.inspect(of[0]).record
-    assert record
-    grants = tuple(msgspec.structs.replace(one, until=ends) for one in record.identity.support)
-    assert grants
-    identity = msgspec.structs.replace(record.identity, support=grants)
-    assert cell.publish(msgspec.structs.replace(record, identity=identity))
-    cell.close()
+        connection.execute(f"update support_access set until = %s where {living}".encode(), [ends, of])
+    with cell_of(scene.product) as cell:
+        record = told(cell, of)
+        grants = tuple(msgspec.structs.replace(one, until=ends) for one in record.identity.support)
+        assert grants
+        identity = msgspec.structs.replace(record.identity, support=grants)
+        assert cell.publish(msgspec.structs.replace(record, identity=identity))
 
 
 def test_without_the_control_plane_nothing_outlives_its_consent(scene: Scene) -> None:
