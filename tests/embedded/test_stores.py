@@ -179,6 +179,14 @@ def test_an_organisation_gets_its_bucket_in_the_ceph(own: Product) -> None:
     assert f"org-{organisation}" in buckets(own)
 
 
+def gives(product: Product, data_key: str) -> bool:
+    """Whether the process that gives keys to gateways has heard of this one."""
+    port = json.loads((product.var / "secrets.json").read_text())["keys_port"]
+    token = Ceph(product.var / "ceph", product.var / "log").token_file.read_text()
+    url = f"http://127.0.0.1:{port}/v1/secret/data/{data_key}"
+    return httpx.get(url, headers={"X-Vault-Token": token}, trust_env=False, timeout=60).status_code == 200
+
+
 def test_the_gateway_asks_the_cell_for_an_organisations_own_key_and_gets_no_other(own: Product) -> None:
     with own.api() as api:
         seen = api.get("/offers/team")
@@ -188,6 +196,7 @@ def test_the_gateway_asks_the_cell_for_an_organisations_own_key_and_gets_no_othe
         answer = api.put("/offers/team", json=terms, headers={"If-Match": seen.headers["etag"]})
         assert answer.status_code == 200, answer.text
     organisation = order(own, "eigene").replace("-", "")
+    wait_until(lambda: gives(own, f"pv-{organisation}-1"))
     assert call(own, "PUT", "/probe").status_code == 200
     wish = {"x_amz_server_side_encryption": "aws:kms"}
     for version, status in ((1, 200), (2, 404)):
