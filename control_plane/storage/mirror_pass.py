@@ -240,8 +240,8 @@ class Pass:
         removed = set()
         # Nobody removes anything on an old lease.
         self.lease.note(self.note)
-        for key in keys:
-            if time.monotonic() >= until:
+        for done, key in enumerate(keys):
+            if done and time.monotonic() >= until:
                 break
             if self.pair.store.look(key) is None:
                 self.pair.mirror.delete(key)
