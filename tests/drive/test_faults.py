@@ -46,8 +46,8 @@ class Crowd:
         self.failures = 0
         self.stop = threading.Event()
 
-    def one(self, number: int) -> None:
-        sender, turn = Sender.of(self.owner), 0
+    def one(self, number: int, sender: Sender) -> None:
+        turn = 0
         while not self.stop.is_set():
             turn += 1
             body = os.urandom(200_000 if turn % 4 else PART + 1000)
@@ -60,8 +60,9 @@ class Crowd:
 
     def during(self, trouble: Callable[[], None], *, before: int = 8, after: int = 8) -> None:
         """Send, let the trouble come, and go on until as much again has arrived."""
+        senders = [Sender.of(self.owner) for _ in range(4)]
         with ThreadPoolExecutor(4) as pool:
-            running = [pool.submit(self.one, n) for n in range(4)]
+            running = [pool.submit(self.one, n, sender) for n, sender in enumerate(senders)]
             try:
                 self._until(before)
                 trouble()
@@ -196,4 +197,4 @@ def test_over_tls_everything_goes_as_well(postgres: str, world_folder: Path) -> 
             assert sender.store.get(url).content == body
             # The control: who does not know the authority does not speak to it.
             with pytest.raises(httpx.ConnectError):
-                httpx.get(url, trust_env=False)
+                httpx.get(url, trust_env=False, timeout=60)
