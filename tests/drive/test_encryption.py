@@ -8,8 +8,8 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -22,8 +22,9 @@ from tests.drive.sending import PART, Sender
 from tests.workspace.houses import CELL_KEY, House, running_house
 from tests.world import stores
 from tests.world.cells import prepared_cell
-from tests.world.ceph import require, running_ceph
+from tests.world.ceph import RunningCeph, require, running_ceph
 from tests.world.stores import Ceph
+from tests.world.waiting import eventually
 
 CANARY = b"the canary of a parliament: " * 40
 DISK = 2 * 1024**3
@@ -31,6 +32,35 @@ DISK = 2 * 1024**3
 
 def sealed_key(name: str, key: bytes) -> str:
     return Vault(CELL_KEY).seal_alike(base64.b64encode(key).decode(), f"data-key:{name}")
+
+
+@dataclass
+class Keyed:
+    """A tenant app over a Ceph that asks our own process for keys, and that process's port."""
+
+    house: House
+    ceph: RunningCeph
+    port: int
+
+    def ask(self, path: str, token: str | None, method: str = "GET") -> httpx.Response:
+        """Ask the process for a key, as a gateway does."""
+        headers = {"X-Vault-Token": token} if token else {}
+        url = f"http://127.0.0.1:{self.port}/v1/secret/data/{path}"
+        return httpx.request(method, url, headers=headers, trust_env=False, timeout=60)
+
+    def own_key(self, record: TenantRecord, *versions: int, current: int | None = None) -> TenantRecord:
+        """The record as it is published when files are encrypted by keys of the organisation's own, of these versions.
+
+        Both processes know it then: the one that gives keys hears of it by itself.
+        """
+        names = {n: f"pv-{record.organisation_id.hex}-{n}" for n in (1, 2)}
+        held = {name: sealed_key(name, bytes([n]) * 32) for n, name in names.items() if n in versions}
+        store = {**record.store, "data_key": names[current] if current else None, "data_keys_sealed": held}
+        changed = self.house.change(record, store=store)
+        wanted = {name: 200 if name in held else 404 for name in names.values()}
+        token = self.ceph.keys_token
+        eventually(lambda: {name: self.ask(name, token).status_code for name in wanted} == wanted)
+        return changed
 
 
 @contextmanager
@@ -57,8 +87,7 @@ def running_keys(house: House, port: int, token: Path) -> Iterator["subprocess.P
 
 
 @pytest.fixture(scope="module")
-def keyed(postgres: str, world_folder: Path) -> Iterator[tuple[House, Any, int]]:
-    """A tenant app over a Ceph that asks our own process for keys, and that process's port."""
+def keyed(postgres: str, world_folder: Path) -> Iterator[Keyed]:
     require()
     port = free_port()
     with (
@@ -67,18 +96,10 @@ def keyed(postgres: str, world_folder: Path) -> Iterator[tuple[House, Any, int]]
         running_house(cell, world_folder / "keyed", Ceph(ceph.endpoint, ceph.admin_key_id, ceph.admin_secret)) as house,
         running_keys(house, port, ceph.cluster.token_file),
     ):
-        yield house, ceph, port
+        yield Keyed(house, ceph, port)
 
 
-def own_key(house: House, record: TenantRecord, *versions: int, current: int | None = None) -> TenantRecord:
-    """The record as it is published when files are encrypted by keys of the organisation's own, of these versions."""
-    names = {n: f"pv-{record.organisation_id.hex}-{n}" for n in versions}
-    held = {name: sealed_key(name, bytes([n]) * 32) for n, name in names.items()}
-    store = {**record.store, "data_key": names[current] if current else None, "data_keys_sealed": held}
-    return house.change(record, store=store)
-
-
-def on_disk(ceph: Any, what: bytes) -> bool:
+def on_disk(ceph: RunningCeph, what: bytes) -> bool:
     """Whether these bytes stand in clear on the disk of the store."""
     subprocess.run(["sync"], check=True)
     found = subprocess.run(
@@ -89,9 +110,9 @@ def on_disk(ceph: Any, what: bytes) -> bool:
     return found.returncode == 0
 
 
-def test_files_under_an_own_key_are_read_as_ever_and_lie_encrypted(keyed: tuple[House, Any, int]) -> None:
-    house, ceph, _ = keyed
-    record = own_key(house, house.workspace(), 1, current=1)
+def test_files_under_an_own_key_are_read_as_ever_and_lie_encrypted(keyed: Keyed) -> None:
+    house, ceph = keyed.house, keyed.ceph
+    record = keyed.own_key(house.workspace(), 1, current=1)
     owner = house.owner(record)
     space, sender = owner.space(), Sender.of(owner)
     secret = CANARY.replace(b"canary", b"secret") + os.urandom(16)
@@ -106,25 +127,22 @@ def test_files_under_an_own_key_are_read_as_ever_and_lie_encrypted(keyed: tuple[
     # The control: what the store encrypts only by itself stands in clear on this disk.
     plain = house.owner(house.workspace())
     Sender.of(plain).send(plain.space(), "plain.txt", CANARY)
-    deadline = time.monotonic() + 90
-    while not on_disk(ceph, CANARY[:100]):
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
+    eventually(lambda: on_disk(ceph, CANARY[:100]), pause=0.5)
     assert not on_disk(ceph, secret[:100])
 
 
-def test_without_its_key_nobody_reads_a_file_again(keyed: tuple[House, Any, int]) -> None:
-    house, _, _ = keyed
-    record = own_key(house, house.workspace(), 1, 2, current=1)
+def test_without_its_key_nobody_reads_a_file_again(keyed: Keyed) -> None:
+    house = keyed.house
+    record = keyed.own_key(house.workspace(), 1, 2, current=1)
     owner = house.owner(record)
     space, sender = owner.space(), Sender.of(owner)
     old = sender.send(space, "old.txt", b"under the first key")
-    record = own_key(house, record, 1, 2, current=2)
+    record = keyed.own_key(record, 1, 2, current=2)
     new = sender.send(space, "new.txt", b"under the second key")
     for file, content in ((old, b"under the first key"), (new, b"under the second key")):
         assert owner.get(f"/drive/{file['id']}/content").content == content
     # The first key is destroyed: it stands in no record any more.
-    own_key(house, record, 2, current=2)
+    keyed.own_key(record, 2, current=2)
     lost = owner.get(f"/drive/{old['id']}/content")
     assert lost.status_code == 410
     assert lost.url.host == record.hosts[0]
@@ -146,16 +164,10 @@ async def _read(house: House, record: TenantRecord, key: str) -> str:
         await bucket.client.close()
 
 
-def test_keys_are_given_to_gateways_only(keyed: tuple[House, Any, int]) -> None:
-    house, ceph, port = keyed
-    record = own_key(house, house.workspace(), 1, current=1)
+def test_keys_are_given_to_gateways_only(keyed: Keyed) -> None:
+    house, ceph, ask = keyed.house, keyed.ceph, keyed.ask
+    record = keyed.own_key(house.workspace(), 1, current=1)
     name = f"pv-{record.organisation_id.hex}-1"
-    url = f"http://127.0.0.1:{port}/v1/secret/data/"
-
-    def ask(path: str, token: str | None, method: str = "GET") -> httpx.Response:
-        headers = {"X-Vault-Token": token} if token else {}
-        return httpx.request(method, url + path, headers=headers, trust_env=False, timeout=60)
-
     good = ask(name, ceph.keys_token)
     assert good.json()["data"]["data"] == {"key": base64.b64encode(b"\x01" * 32).decode()}
     for token in (None, "", "x" * 40, ceph.keys_token[:-1], ceph.keys_token + "0"):
