@@ -78,6 +78,7 @@ def open_workspace(product: Product, address: str) -> Workspace:
             time.sleep(0.1)
             operation = api.get(f"/operations/{operation['id']}").raise_for_status().json()
         assert operation["state"] == "succeeded", operation
+    product.wait_until_served(address)
     cookies = {}
     with cell(product) as connection:
         found = connection.execute(

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 
 from control_plane.embedded import ports, processes
+from tests.world.waiting import eventually
 
 READY_SECONDS = 180
 # Only what hangs takes as long: the disk of a Ceph and a database write what they hold.
@@ -83,6 +84,11 @@ class Product:
                 return found[0]
             time.sleep(0.1)
         raise AssertionError(f"no mail to {to} within {seconds} s")
+
+    def wait_until_served(self, address: str) -> None:
+        """A workspace that is ready is published; whoever serves it has read so a moment later."""
+        with self.client(address) as client:
+            eventually(lambda: client.get("/sign-in").status_code != 404)
 
     def pids(self) -> dict[str, int]:
         """The parts that run now, by name."""

@@ -54,6 +54,7 @@ def owned(product: Product) -> tuple[str, str]:
     with product.api() as api:
         assert api.post("/organisations", json=body).status_code == 202
     link = next(link for link in product.wait_for_mail(email)["links"] if "/enter/" in link)
+    product.wait_until_served(address)
     with product.client(follow_redirects=True, headers=HTML) as visitor:
         door = visitor.get(link)
         welcome = post(visitor, door.url.path, door)
