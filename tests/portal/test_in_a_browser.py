@@ -171,7 +171,7 @@ def test_what_was_done_is_said_once(browser: Browser, door: Door) -> None:
     page.locator("#locale").select_option("en")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("status").filter(has_text="Language changed")).to_be_visible()
-    assert "done=" not in page.url
+    expect(page).not_to_have_url(re.compile("done="))
     page.reload()
     expect(page.get_by_text("Language changed")).to_have_count(0)
 

@@ -16,6 +16,7 @@ from tests.workspace.browsing import AXE, RUN_AXE
 from tests.workspace.houses import House
 from tests.world.chromium import Browser
 from tests.world.simplesaml import SimpleSaml, require, running_simplesaml
+from tests.world.waiting import eventually
 
 pytestmark = pytest.mark.browser
 
@@ -138,11 +139,7 @@ def test_the_provider_ends_the_session_here(house: House, provider: SimpleSaml, 
     page.wait_for_url(f"{house.url(record)}/")
     assert house.rows(record, "select count(*) from session") == [(1,)]
     page.goto(f"{provider.url}saml2/idp/initSLO.php?RelayState={provider.url}")
-    for _ in range(100):
-        if house.rows(record, "select count(*) from session") == [(0,)]:
-            break
-        page.wait_for_timeout(100)
-    assert house.rows(record, "select count(*) from session") == [(0,)]
+    eventually(lambda: house.rows(record, "select count(*) from session") == [(0,)])
     page.goto(f"{house.url(record)}/account")
     assert "/sign-in" in page.url
 

@@ -6,7 +6,8 @@ import pytest
 
 from tests.workspace.browsing import AXE, RUN_AXE, sign_in
 from tests.workspace.houses import PASSWORD, House
-from tests.world.chromium import Browser, authenticator
+from tests.world.chromium import Browser, authenticator, awake
+from tests.world.waiting import eventually
 
 pytestmark = pytest.mark.browser
 
@@ -23,6 +24,7 @@ def test_from_the_ticket_to_a_downloaded_file_in_french(house: House, browser: B
     page.get_by_label("Nom").fill("Rénovation des écoles")
     page.get_by_role("button", name="Créer l’espace").click()
     page.get_by_text("Ce dossier est vide").wait_for()
+    awake(page)
 
     small, other = tmp_path / "Été à l'école.txt", tmp_path / "deux.bin"
     small.write_bytes(b"bonjour")
@@ -67,11 +69,7 @@ def test_an_upload_shows_refusals_and_can_be_cancelled(house: House, browser: Br
     page.locator("[data-upload-form]").evaluate("form => form.requestSubmit()")
     page.get_by_role("button", name="Cancel the upload of fits.bin").click()
     page.get_by_text("Cancelled").wait_for()
-    for _ in range(100):
-        if house.tally(record) == (0, 0):
-            break
-        page.wait_for_timeout(100)
-    assert house.tally(record) == (0, 0)
+    eventually(lambda: house.tally(record) == (0, 0))
     house.sweep()
     assert house.objects(record) == {}
 
