@@ -17,7 +17,7 @@ print(ports.free_port())
 def drawn_elsewhere(*choice: int) -> int:
     """What another process draws from these, or from all; it ends, and lets go of it."""
     command = [sys.executable, "-c", DRAW, *map(str, choice)]
-    return int(subprocess.run(command, capture_output=True, check=True, timeout=60).stdout)
+    return int(subprocess.run(command, capture_output=True, check=True, timeout=180).stdout)
 
 
 def test_a_port_that_somebody_drew_is_drawn_by_nobody_else_and_his_server_gets_it() -> None:
