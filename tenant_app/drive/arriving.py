@@ -160,7 +160,7 @@ class Arrivals:
         return place
 
     async def _show(self, place: Place, promise: Promise, stored: Stored) -> Arrived:
-        name, by = promise.name, self.desk.viewer.id
+        name, by = promise.name, self.desk.viewer.hand
         node_id, n = new_id(), 1
         made = await changes.MAKE.one(
             self.desk.conn,
@@ -194,7 +194,7 @@ class Arrivals:
         return present.id, present.version + 1
 
 
-def _version(node_id: UUID, n: int, blob: Kept, author: UUID) -> dict[str, object]:
+def _version(node_id: UUID, n: int, blob: Kept, author: UUID | None) -> dict[str, object]:
     return {
         "node_id": node_id,
         "n": n,
@@ -208,7 +208,7 @@ def _version(node_id: UUID, n: int, blob: Kept, author: UUID) -> dict[str, objec
 
 async def _show_version(desk: Desk, of: UUID, n: int, size: int, name: str) -> None:
     await SHOW_VERSION.run(
-        desk.conn, of=of, n=n, size=size, mime=names.media_type(name), by=desk.viewer.id, etag=new_id()
+        desk.conn, of=of, n=n, size=size, mime=names.media_type(name), by=desk.viewer.hand, etag=new_id()
     )
 
 
@@ -221,7 +221,7 @@ async def restore_version(desk: Desk, place: Place, n: int) -> Arrived:
     if old is None or present is None:
         raise not_found()
     newest = present.version + 1
-    await ADD_VERSION.run(desk.conn, **_version(this.id, newest, old, desk.viewer.id))
+    await ADD_VERSION.run(desk.conn, **_version(this.id, newest, old, desk.viewer.hand))
     await _show_version(desk, this.id, newest, old.size, this.name)
     await note(desk, "file.version_restored", this.id, name=this.name, version=n)
     return Arrived(this.id, this.name, newest, old.size)

@@ -134,8 +134,8 @@ async def make_folder(desk: Desk, place: Place, name: str) -> UUID:
         mime=None,
         size=0,
         version=0,
-        created_by=desk.viewer.id,
-        by=desk.viewer.id,
+        created_by=desk.viewer.hand,
+        by=desk.viewer.hand,
         etag=new_id(),
     )
     if made is None:
@@ -158,7 +158,7 @@ async def _put(desk: Desk, of: UUID, parent: UUID | None, name: str) -> bool:
     """Give a node this parent and name; False when the name is taken there."""
     await desk.conn.execute("SAVEPOINT put")
     try:
-        await PUT.one(desk.conn, of=of, parent_id=parent, name=name, by=desk.viewer.id, etag=new_id())
+        await PUT.one(desk.conn, of=of, parent_id=parent, name=name, by=desk.viewer.hand, etag=new_id())
     except asyncpg.UniqueViolationError:
         await desk.conn.execute("ROLLBACK TO SAVEPOINT put")
         return False
@@ -202,7 +202,7 @@ async def move(desk: Desk, place: Place, target: Place) -> None:
 async def trash(desk: Desk, place: Place) -> None:
     """Out of sight, with all that lies in it; its bytes still count."""
     gone = _itself(place)
-    await TRASH.run(desk.conn, of=gone.id, by=desk.viewer.id)
+    await TRASH.run(desk.conn, of=gone.id, by=desk.viewer.hand)
     await note(desk, "node.trashed", gone.id, name=gone.name)
     await chore_later(desk.conn, desk.tenant)
 

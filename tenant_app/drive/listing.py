@@ -33,7 +33,7 @@ SORTS = ("name", "-updated", "-size")
 
 
 class Item(msgspec.Struct, frozen=True):
-    """One line of a folder. `inside` counts a folder's things, up to 1,000."""
+    """One line of a folder. `inside` counts a folder's things, up to 1,000; by nobody (`by_id`) is by the support."""
 
     id: UUID
     kind: str

@@ -44,6 +44,11 @@ class Viewer(msgspec.Struct, frozen=True):
     support: SupportGrant | None = None
 
     @property
+    def hand(self) -> UUID | None:
+        """Whose work it is, where a name is shown. Nobody's of the workspace for support: the journal says whose."""
+        return self.id if self.support is None else None
+
+    @property
     def administers(self) -> bool:
         """He runs the workspace. Support sees as an administrator does, and runs nothing."""
         return self.role >= Role.ADMINISTRATOR and self.support is None

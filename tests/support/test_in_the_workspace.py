@@ -51,6 +51,28 @@ def test_support_sees_what_the_administrator_sees_and_changes_nothing_where_it_m
     assert house.rows(record, "select data -> 'support' from journal order by id desc limit 1") == [(None,)]
 
 
+def test_what_support_sends_bears_no_member_s_name(house: House) -> None:
+    record = house.workspace()
+    owner = house.owner(record)
+    space = owner.space("Budget")
+    owner.put(space, "by-owner.txt", b"mine")
+    record, grant = agreed(house, record, read_only=False)
+    staff = entered(house, record, grant)
+    csrf = staff.token("/")
+    sent = staff.put(space, "by-support.txt", b"repaired", csrf=csrf)
+    staff.put(space, "by-owner.txt", b"mine, repaired", csrf=csrf)
+    name = house.rows(record, "select name from principal where id = %s", record.organisation_id)[0][0]
+    versions = owner.get(f"/drive/{sent}").text
+    assert "Your provider's support" in versions
+    assert name not in versions.partition("<main")[2]
+    listed = owner.get(f"/drive/{space}").text
+    assert listed.count(">Support</span>") == 2
+    # What the owner sent first is still his, and what he sends next is his again.
+    owner.put(space, "by-support.txt", b"again")
+    assert owner.get(f"/drive/{space}").text.count(">Support</span>") == 1
+    assert name in owner.get(f"/drive/{sent}").text.partition("<main")[2]
+
+
 @pytest.mark.parametrize("kind", ["revoked", "over", "administrator", "demoted"])
 def test_what_ends_the_consent_ends_the_session_with_its_next_request(house: House, kind: str) -> None:
     record = house.workspace()

@@ -69,8 +69,10 @@ class Person:
         assert answer.status_code == 200, answer.text
         return answer.url.path.rpartition("/")[2]
 
-    def upload(self, where: str, name: str, body: Any = b"content", **options: Any) -> httpx.Response:
-        headers = {"X-CSRF-Token": self.token(), **options.pop("headers", {})}
+    def upload(
+        self, where: str, name: str, body: Any = b"content", *, csrf: str | None = None, **options: Any
+    ) -> httpx.Response:
+        headers = {"X-CSRF-Token": self.token() if csrf is None else csrf, **options.pop("headers", {})}
         params = {"name": name, **options.pop("params", {})}
         return self.http.put(f"/drive/{where}/files", params=params, content=body, headers=headers, **options)
 
