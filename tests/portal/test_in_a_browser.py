@@ -130,6 +130,13 @@ def test_a_step_that_fails_is_shown_while_it_is_tried_again(browser: Browser, do
     )
     page.get_by_text("The last try failed: store_away.").click()
     expect(page.get_by_text("PUT … timed out")).to_be_visible()
+    # What its reader unfolded stays so when the page follows.
+    house.sql(
+        "update step set attempts = 4, error = 'PUT … refused' where name = 'storage' and operation_id = :id",
+        id=house.last_operation(made).id,
+    )
+    expect(page.get_by_text("try 4")).to_be_visible()
+    expect(page.get_by_text("PUT … refused")).to_be_visible()
     expect(page.get_by_role("button", name="Try again now")).to_be_visible()
     expect(page.get_by_role("button", name="Roll back")).to_be_visible()
     house.settle(made)

@@ -1,8 +1,10 @@
 """Support in a workspace: by a consent alone, for as long as it stands, with both names in the record."""
 
+import asyncio
 import re
 import time
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID, uuid4
@@ -11,8 +13,9 @@ import msgspec
 import pytest
 from psycopg.types.json import Jsonb
 
-from tenant_app.contract import Identity, SignInPolicy
-from tests.support.consents import INES, agreed, entered, refused
+from tenant_app.accounts import support
+from tenant_app.contract import Identity, SignInPolicy, TenantRecord
+from tests.support.consents import INES, agreed, entered, grant_of, refused
 from tests.workspace.houses import House
 
 JSON = {"Accept": "application/json"}
@@ -71,6 +74,27 @@ def test_what_support_sends_bears_no_member_s_name(house: House) -> None:
     owner.put(space, "by-support.txt", b"again")
     assert owner.get(f"/drive/{space}").text.count(">Support</span>") == 1
     assert name in owner.get(f"/drive/{sent}").text.partition("<main")[2]
+
+
+@pytest.mark.parametrize("comes", [True, False])
+def test_a_consent_that_is_on_its_way_is_waited_for_a_moment(
+    house: House, monkeypatch: pytest.MonkeyPatch, comes: bool
+) -> None:
+    before = house.workspace()
+    grant = grant_of(before)
+    after = msgspec.structs.replace(before, identity=Identity(support=(grant,)))
+    looks = iter([before, None, after if comes else before])
+
+    def look(_of: UUID) -> TenantRecord | None:
+        return next(looks, before)
+
+    monkeypatch.setattr(support, "tenant", lambda _request: before)
+    monkeypatch.setattr(support, "directory_of", lambda _request: SimpleNamespace(record=look))
+    monkeypatch.setattr(support, "ON_ITS_WAY_SECONDS", 60 if comes else 0.3)
+    found = asyncio.run(support.awaited(SimpleNamespace(), grant.id))  # type: ignore[arg-type]
+    assert found == (grant if comes else None)
+    # The control: who does not wait turns away a consent that was given.
+    assert support.living(before, grant.id) is None
 
 
 @pytest.mark.parametrize("kind", ["revoked", "over", "administrator", "demoted"])
