@@ -22,7 +22,7 @@ from tests.drive.sending import PART, Sender
 from tests.workspace.houses import CELL_KEY, House, running_house
 from tests.world import stores
 from tests.world.cells import prepared_cell
-from tests.world.ceph import RunningCeph, require, running_ceph
+from tests.world.ceph import RunningCeph, key_asked, require, running_ceph
 from tests.world.stores import Ceph
 from tests.world.waiting import eventually
 
@@ -43,10 +43,7 @@ class Keyed:
     port: int
 
     def ask(self, path: str, token: str | None, method: str = "GET") -> httpx.Response:
-        """Ask the process for a key, as a gateway does."""
-        headers = {"X-Vault-Token": token} if token else {}
-        url = f"http://127.0.0.1:{self.port}/v1/secret/data/{path}"
-        return httpx.request(method, url, headers=headers, trust_env=False, timeout=60)
+        return key_asked(self.port, token, path, method)
 
     def own_key(self, record: TenantRecord, *versions: int, current: int | None = None) -> TenantRecord:
         """The record as it is published when files are encrypted by keys of the organisation's own, of these versions.

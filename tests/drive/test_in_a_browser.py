@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Route
 
 from tests.workspace.houses import House, Person
-from tests.world.chromium import Browser
+from tests.world.chromium import Browser, until
 
 pytestmark = pytest.mark.browser
 
@@ -63,14 +63,6 @@ def leave_half_way(page: Any, big: Path) -> None:
     until(page, lambda: bool(arrived))
     page.reload()
     page.unroute(re.compile("partNumber="), only_the_first)
-
-
-def until(page: Any, true: Callable[[], bool]) -> None:
-    for _ in range(600):
-        if true():
-            return
-        page.wait_for_timeout(100)
-    raise AssertionError("it did not come to be")
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from control_plane.embedded.house import House
 from kit.s3.signing import Signer
 from kit.vault import Vault
 from tests.world import ceph as clusters
+from tests.world.ceph import key_asked
 from tests.world.chromium import Browser
 from tests.world.product import Product, launch, running_product
 
@@ -183,8 +184,7 @@ def gives(product: Product, data_key: str) -> bool:
     """Whether the process that gives keys to gateways has heard of this one."""
     port = json.loads((product.var / "secrets.json").read_text())["keys_port"]
     token = Ceph(product.var / "ceph", product.var / "log").token_file.read_text()
-    url = f"http://127.0.0.1:{port}/v1/secret/data/{data_key}"
-    return httpx.get(url, headers={"X-Vault-Token": token}, trust_env=False, timeout=60).status_code == 200
+    return key_asked(port, token, data_key).status_code == 200
 
 
 def test_the_gateway_asks_the_cell_for_an_organisations_own_key_and_gets_no_other(own: Product) -> None:

@@ -6,12 +6,11 @@ import time
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from tests.journeys.looking import assert_sound, overflow, violations
-from tests.world.chromium import Browser
+from tests.world.chromium import Browser, held, until
 from tests.world.product import Product
-from tests.world.waiting import eventually
 
 pytestmark = pytest.mark.browser
 
@@ -61,17 +60,12 @@ def test_a_name_that_was_typed_before_the_script_came_proposes_an_address_too(
     product: Product, browser: Browser
 ) -> None:
     page = browser.page()
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    page.route("**/address*.js", hold)
+    scripts = held(page, "**/address*.js")
     page.goto(product.url() + "/signup", wait_until="commit")
     page.locator("#organisation").fill("Ville de Saint-Aubin")
-    eventually(lambda: page.wait_for_timeout(20) or held)
+    until(page, lambda: scripts)
     expect(page.locator("#address")).to_have_value("")
-    held[0].continue_()
+    scripts[0].continue_()
     expect(page.locator("#address")).to_have_value("ville-de-saint-aubin")
 
 

@@ -25,7 +25,7 @@ from kit.db import transaction, vault_of
 from kit.vault import Vault
 from tests.mirror.town import Org, Town, backup_user, open_town
 from tests.world.cells import Cell, prepared_cell
-from tests.world.ceph import require, running_ceph
+from tests.world.ceph import key_asked, require, running_ceph
 from tests.world.waiting import eventually
 
 if TYPE_CHECKING:
@@ -47,8 +47,7 @@ class Keyed:
 
     def gives(self, data_key: str) -> bool:
         """Whether the cell's process gives this key to gateways now: what it knows is up to a second old."""
-        url = f"http://127.0.0.1:{self.port}/v1/secret/data/{data_key}"
-        return requests.get(url, headers={"X-Vault-Token": self.store.keys_token}, timeout=60).status_code == 200
+        return key_asked(self.port, self.store.keys_token, data_key).status_code == 200
 
 
 @contextmanager

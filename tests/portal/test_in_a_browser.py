@@ -4,17 +4,16 @@ import re
 from uuid import UUID
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import expect
 
 from control_plane import organisations
 from control_plane.audit import SYSTEM
 from kit.db import transaction
 from tests.journeys.looking import overflow, violations
 from tests.portal.pages import enter, signed_in
-from tests.world.chromium import Browser, authenticator
+from tests.world.chromium import Browser, authenticator, held, until
 from tests.world.house import House
 from tests.world.staff_door import PASSWORD, Door
-from tests.world.waiting import eventually
 
 pytestmark = pytest.mark.browser
 
@@ -85,18 +84,13 @@ def test_somebody_new_sets_up_a_passkey_at_the_first_sign_in(browser: Browser, d
 
 def test_the_passkey_s_button_waits_for_its_script(browser: Browser, door: Door) -> None:
     page = browser.page()
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    page.route("**/passkeys*.js", hold)
+    scripts = held(page, "**/passkeys*.js")
     page.goto(f"{door.url}/sign-in", wait_until="commit")
     button = page.get_by_role("button", name="Use a passkey")
     expect(button).to_be_disabled()
-    eventually(lambda: page.wait_for_timeout(20) or held)
+    until(page, lambda: scripts)
     expect(button).to_be_disabled()
-    held[0].continue_()
+    scripts[0].continue_()
     expect(button).to_be_enabled()
     without = browser.page(java_script_enabled=False)
     without.goto(f"{door.url}/sign-in")

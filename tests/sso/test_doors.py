@@ -11,8 +11,7 @@ from kit.vault import Vault
 from tenant_app.contract import SignInPolicy, TenantRecord
 from tests.sso.providers import DOMAIN, Paper, by_password, paper, signed_in
 from tests.workspace.houses import CELL_KEY, House, Person
-from tests.world.chromium import Browser, authenticator
-from tests.world.waiting import eventually
+from tests.world.chromium import Browser, authenticator, until
 
 Come = Callable[[Person], None]
 
@@ -117,10 +116,10 @@ def test_a_passkey_opens_for_break_glass_accounts_only(house: House, browser: Br
     # What the page sends by itself may come before it has loaded.
     page.goto(f"{house.url(record)}/sign-in?lang=en", wait_until="commit")
     page.get_by_text("Addresses of this domain sign in with Acme ID").first.wait_for()
-    eventually(lambda: page.wait_for_timeout(20) or len(asked) == 2)
+    until(page, lambda: len(asked) == 2)
     page.goto(f"{house.url(record)}/account")
     assert "/sign-in" in page.url
-    eventually(lambda: page.wait_for_timeout(20) or len(asked) == 3)
+    until(page, lambda: len(asked) == 3)
     page.unroute("**/sign-in/passkey/options")
     # The control: the same passkey of a break-glass account.
     glass = SignInPolicy(break_glass=(record.organisation_id,))

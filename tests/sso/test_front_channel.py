@@ -10,9 +10,8 @@ from tenant_app.contract import TenantRecord
 from tests.sso.places import SECRET, Place, connection, workspace
 from tests.sso.providers import signed_in
 from tests.workspace.houses import House, Person
-from tests.world.chromium import Browser
+from tests.world.chromium import Browser, until
 from tests.world.openid import ALICE, BOB, OpenIDProvider, User, Visitor, client, openid_provider
-from tests.world.waiting import eventually
 
 pytestmark = pytest.mark.browser
 
@@ -70,7 +69,7 @@ def test_a_frame_of_the_provider_s_page_ends_its_session_and_no_other(
     assert signed_in(bob)
     # The control: anybody else's page may not, and to know no name ends nothing.
     page.goto(provider.issuer.replace("127.0.0.1", "localhost") + signing_out)
-    eventually(lambda: page.wait_for_timeout(20) or any("frame-ancestors" in one for one in browser.complaints))
+    until(page, lambda: any("frame-ancestors" in one for one in browser.complaints))
     browser.complaints.clear()
     assert signed_in(bob)
 

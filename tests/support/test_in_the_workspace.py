@@ -74,6 +74,13 @@ def test_what_support_sends_bears_no_member_s_name(house: House) -> None:
     owner.put(space, "by-support.txt", b"again")
     assert owner.get(f"/drive/{space}").text.count(">Support</span>") == 1
     assert name in owner.get(f"/drive/{sent}").text.partition("<main")[2]
+    # Who put it in the trash is told as truly.
+    trash = f"/spaces/{space}/trash"
+    assert staff.post(f"/drive/{space}/trash", {"of": sent}, csrf=csrf).status_code == 200
+    assert "Your provider's support" in owner.get(trash).text
+    assert owner.post(f"/drive/{sent}/restoration").status_code == 200
+    assert owner.post(f"/drive/{space}/trash", {"of": sent}).status_code == 200
+    assert "Your provider's support" not in owner.get(trash).text
 
 
 @pytest.mark.parametrize("comes", [True, False])

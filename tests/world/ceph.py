@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from control_plane.embedded import ceph, ceph_programs
@@ -33,6 +34,13 @@ def require() -> None:
         pytest.fail(reason)
     if reason:
         pytest.skip(reason)
+
+
+def key_asked(port: int, token: str | None, path: str, method: str = "GET") -> httpx.Response:
+    """Ask the process that gives data keys, as a gateway does: 200 with the key of this name, or why not."""
+    headers = {"X-Vault-Token": token} if token else {}
+    url = f"http://127.0.0.1:{port}/v1/secret/data/{path}"
+    return httpx.request(method, url, headers=headers, trust_env=False, timeout=60)
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser as Chromium
-from playwright.sync_api import BrowserContext, CDPSession, Page, Request, expect, sync_playwright
+from playwright.sync_api import BrowserContext, CDPSession, Page, Request, Route, expect, sync_playwright
+
+from tests.world.waiting import eventually
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -117,6 +119,27 @@ def awake(page: Page) -> Page:
     """
     page.wait_for_load_state()
     return page
+
+
+def until(page: Page, true: Callable[[], object]) -> None:
+    """Wait until it is true, while the page goes on and tells of what it does."""
+
+    def look() -> object:
+        page.wait_for_timeout(20)
+        return true()
+
+    eventually(look)
+
+
+def held(page: Page, pattern: str) -> list[Route]:
+    """The page's requests of this pattern from now on, each kept until the test lets it go (`continue_`)."""
+    kept: list[Route] = []
+
+    def keep(route: Route) -> None:
+        kept.append(route)
+
+    page.route(pattern, keep)
+    return kept
 
 
 def authenticator(page: Page, *, verifies: bool = True) -> tuple[CDPSession, str]:
